@@ -1,0 +1,49 @@
+"""From logits to probabilities. The numbers are fitted in training; here they are applied.
+
+Causes: Platt scaling per label (Platt 1999), ``sigmoid(slope * logit + intercept)``.
+Emotion: vector scaling (Guo et al. 2017), ``softmax(slope * logits + intercept)``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Slopes and intercepts, each of shape (K,): causes first, then emotions."""
+
+    slope: FloatArray
+    intercept: FloatArray
+    n_causes: int
+
+    def apply(self, logits: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Probabilities from logits of shape (n, K).
+
+        Returns
+        -------
+        causes
+            Shape (n, n_causes), each in (0, 1).
+        emotions
+            Shape (n, K - n_causes), each row summing to 1.
+        """
+        scaled = np.asarray(logits, dtype=np.float64) * self.slope + self.intercept
+        causes = sigmoid(scaled[:, : self.n_causes])
+        emotions = softmax(scaled[:, self.n_causes :])
+        return causes.astype(np.float32), emotions.astype(np.float32)
+
+
+def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Logistic function, stable for large values."""
+    return 0.5 * (1 + np.tanh(0.5 * x))
+
+
+def softmax(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Softmax over the last axis, stable for large values."""
+    exp = np.exp(x - x.max(axis=-1, keepdims=True))
+    return exp / exp.sum(axis=-1, keepdims=True)

@@ -1,0 +1,310 @@
+"""The library's face: text in, `Prediction` out. It composes the parts and holds no maths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxnlp import bundle as _bundle
+from cxnlp.decide import Decided, Promise, decide, promise_recall
+from cxnlp.errors import BundleError, InputError, MissingExtraError
+from cxnlp.explain import evidence
+from cxnlp.labels import Taxonomy
+from cxnlp.text import Prepared, clauses, prepare
+from cxnlp.types import Evidence, Prediction
+
+FloatArray = NDArray[np.float32]
+_DIGITS = 4  # scores are rounded, so that every door prints the same number
+_HERE = Path(__file__).parent
+_CHAMPIONS = (_HERE / "champion", _HERE.parent / "models" / "champion")  # wheel, checkout
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Calibrated scores of n messages, and how each was read."""
+
+    prepared: list[Prepared]
+    causes: FloatArray
+    emotions: FloatArray
+
+
+class Classifier:
+    """Labels Dutch customer messages by cause and emotion.
+
+    Made by `load`; safe to share between threads.
+
+    Parameters
+    ----------
+    bundle
+        A loaded model.
+    """
+
+    def __init__(self, bundle: _bundle.Bundle) -> None:
+        self.bundle = bundle
+
+    @property
+    def name(self) -> str:
+        """What the model is called."""
+        return self.bundle.name
+
+    @property
+    def version(self) -> str:
+        """Which version of it this is."""
+        return self.bundle.version
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """The labels that it knows."""
+        return self.bundle.taxonomy
+
+    @property
+    def classes_(self) -> tuple[str, ...]:
+        """Causes, in the order of `predict_proba`'s columns."""
+        return self.taxonomy.cause_names
+
+    @property
+    def emotion_classes_(self) -> tuple[str, ...]:
+        """Emotions, in the order of `predict_emotion_proba`'s columns."""
+        return self.taxonomy.emotion_names
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """The score from which each cause is given."""
+        return dict(zip(self.bundle.rule.causes, self.bundle.rule.thresholds, strict=True))
+
+    @overload
+    def predict(self, texts: str, *, explain: bool = False, ids: Any = None) -> Prediction: ...
+
+    @overload
+    def predict(
+        self, texts: Iterable[Any], *, explain: bool = False, ids: Sequence[Any] | None = None
+    ) -> list[Prediction]: ...
+
+    def predict(
+        self, texts: str | Iterable[Any], *, explain: bool = False, ids: Any = None
+    ) -> Prediction | list[Prediction]:
+        """Label one message or many.
+
+        Parameters
+        ----------
+        texts
+            A string gives one `Prediction`; a list, tuple, array, pandas or polars Series or
+            Arrow array of n strings gives a list of n. An item of it that is no string is
+            answered ``out_of_scope`` with its position among the reasons, and the rest go on.
+        explain
+            Whether to look for the words that show each label (about as long again).
+        ids
+            What the messages are called: one for a string, n for n messages.
+
+        Raises
+        ------
+        InputError
+            If ``texts`` is neither text nor a collection of texts, or ``ids`` do not match.
+        """
+        if isinstance(texts, str):
+            return self._predict([texts], [ids], explain)[0]
+        items = _items(texts)
+        named = [None] * len(items) if ids is None else list(ids)
+        if len(named) != len(items):
+            raise InputError(f"Got {len(items)} messages and {len(named)} ids; give one id each.")
+        return self._predict(items, named, explain)
+
+    def predict_proba(self, texts: str | Iterable[Any]) -> FloatArray:
+        """Calibrated cause scores, shape (n, number of causes), columns as `classes_`.
+
+        A message that is out of scope has only zeros.
+        """
+        return self.scores([texts] if isinstance(texts, str) else _items(texts)).causes
+
+    def predict_emotion_proba(self, texts: str | Iterable[Any]) -> FloatArray:
+        """Emotion scores, shape (n, number of emotions), columns as `emotion_classes_`.
+
+        Rows sum to 1; a message that is out of scope is neutral with score 1.
+        """
+        return self.scores([texts] if isinstance(texts, str) else _items(texts)).emotions
+
+    def scores(self, texts: Sequence[Any]) -> Scores:
+        """Calibrated scores of n messages, before any decision."""
+        prepared = [_prepare(text, position) for position, text in enumerate(texts)]
+        logits = self.bundle.scorer.logits([p.text if p.in_scope else "" for p in prepared])
+        causes, emotions = self.bundle.calibration.apply(logits)
+        outside = np.array([not p.in_scope for p in prepared], dtype=bool)
+        causes[outside] = 0
+        emotions[outside] = 0
+        emotions[outside, self.taxonomy.emotion_names.index(self.taxonomy.neutral)] = 1
+        return Scores(prepared, causes, emotions)
+
+    def decide(self, scores: Scores) -> list[Decided]:
+        """The decision rule applied to `scores`."""
+        return decide(
+            self.bundle.rule,
+            scores.causes,
+            scores.emotions,
+            in_scope=[p.in_scope for p in scores.prepared],
+            reasons=[p.reasons for p in scores.prepared],
+        )
+
+    def promise(self, cause: str, *, recall: float, confidence: float = 0.95) -> Promise:
+        """The threshold with which at least ``recall`` of the messages with a cause are found.
+
+        Rests on messages that were held out of training; see `cxnlp.decide.promise_recall`.
+
+        Raises
+        ------
+        InputError
+            For an unknown cause, a number out of range, or when the held-out messages cannot
+            support the promise.
+        """
+        if cause not in self.classes_:
+            raise InputError(f"Unknown cause {cause!r}. Known are: {', '.join(self.classes_)}.")
+        scores = self.bundle.heldout.get(cause, np.zeros(0, np.float32))
+        return promise_recall(cause, scores, recall=recall, confidence=confidence)
+
+    def with_promise(
+        self, *, recall: float, causes: Iterable[str] | None = None, confidence: float = 0.95
+    ) -> Classifier:
+        """The same model with thresholds that promise a recall for some causes (default: all)."""
+        wanted = self.classes_ if causes is None else tuple(causes)
+        return self.with_thresholds(
+            {
+                cause: self.promise(cause, recall=recall, confidence=confidence).threshold
+                for cause in wanted
+            }
+        )
+
+    def with_thresholds(self, thresholds: Mapping[str, float]) -> Classifier:
+        """The same model with other thresholds, each in (0, 1], for some causes."""
+        rule = self.bundle.rule.with_thresholds(thresholds)
+        return Classifier(replace(self.bundle, rule=rule))
+
+    def _predict(self, texts: list[Any], ids: list[Any], explain: bool) -> list[Prediction]:
+        scores = self.scores(texts)
+        causes = _rounded(scores.causes)
+        emotions = _rounded(scores.emotions)
+        names = self.taxonomy.dutch_names
+        thresholds = self.thresholds
+        return [
+            Prediction(
+                causes=decided.causes,
+                emotion=decided.emotion,
+                scores=dict(zip(self.classes_, causes[i], strict=True)),
+                emotion_scores=dict(zip(self.emotion_classes_, emotions[i], strict=True)),
+                thresholds=thresholds,
+                decision=decided.decision,
+                reasons=decided.reasons,
+                evidence=self._evidence(scores.prepared[i], decided) if explain else (),
+                language=scores.prepared[i].language,
+                names=names,
+                model_name=self.name,
+                model_version=self.version,
+                id=ids[i],
+            )
+            for i, decided in enumerate(self.decide(scores))
+        ]
+
+    def _evidence(self, prepared: Prepared, decided: Decided) -> tuple[Evidence, ...]:
+        if decided.decision == "out_of_scope":
+            return ()
+        labels = list(decided.causes)
+        if decided.emotion != self.taxonomy.neutral:
+            labels.append(decided.emotion)
+        if not labels:
+            return ()
+        contributions = self.bundle.scorer.contributions(prepared.text)
+        spans = clauses(prepared.text)
+        columns = self.taxonomy.cause_names + self.taxonomy.emotion_names
+        return tuple(
+            found
+            for label in labels
+            for found in evidence(
+                prepared.original,
+                label,
+                columns.index(label),
+                contributions,
+                spans,
+                prepared.span,
+            )
+        )
+
+
+def load(source: str | Path | None = None) -> Classifier:
+    """Load a model.
+
+    Parameters
+    ----------
+    source
+        Nothing or ``"champion"``: the model that comes with the package. A path: a bundle's
+        folder. ``"models:/name@alias"`` or ``"models:/name/version"``: a model registered in
+        MLflow (extra ``mlflow``; the store is MLflow's own setting).
+
+    Raises
+    ------
+    BundleError
+        If there is no model there, or it is altered, damaged or of an unknown format.
+    MissingExtraError
+        If MLflow is asked for and not installed.
+    """
+    if source is None or source == "champion":
+        for folder in _CHAMPIONS:
+            if folder.is_dir():
+                return Classifier(_bundle.load(folder))
+        raise BundleError(
+            "This installation carries no model. Run `make run` in a checkout to train one, or "
+            "give load() a model folder."
+        )
+    if str(source).startswith(("models:/", "runs:/")):
+        return Classifier(_bundle.load(_from_mlflow(str(source))))
+    return Classifier(_bundle.load(source))
+
+
+def _from_mlflow(uri: str) -> Path:
+    try:
+        import mlflow
+    except ImportError as error:
+        raise MissingExtraError("mlflow", "mlflow", f"Loading {uri!r}") from error
+    try:
+        local = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri))
+    except Exception as error:  # mlflow raises a dozen kinds here
+        raise BundleError(
+            f"MLflow at {mlflow.get_tracking_uri()!r} gave no model for {uri!r}: {error}. Check "
+            f"the name and the alias, and set MLFLOW_TRACKING_URI to the store that holds it."
+        ) from error
+    found = sorted(local.rglob(_bundle.MANIFEST))
+    if not found:
+        raise BundleError(f"The MLflow model {uri!r} holds no cxnlp bundle ({_bundle.MANIFEST}).")
+    return found[0].parent
+
+
+def _items(texts: Iterable[Any]) -> list[Any]:
+    """A list of what any collection of texts holds."""
+    if isinstance(texts, (bytes, Mapping)) or not isinstance(texts, Iterable):
+        raise InputError(
+            f"Expected a string or a list of strings, got {type(texts).__name__}. Pass the text "
+            f"itself, or the column that holds the texts."
+        )
+    if hasattr(texts, "columns"):
+        raise InputError(
+            f"Expected one column of texts, got a whole table ({type(texts).__name__}). Pass one "
+            f'column of it, such as table["text"].'
+        )
+    for method in ("to_pylist", "to_list", "tolist"):
+        if hasattr(texts, method):
+            return list(getattr(texts, method)())
+    return list(texts)
+
+
+def _prepare(text: Any, position: int) -> Prepared:
+    if isinstance(text, str):
+        return prepare(text)
+    return Prepared.outside(
+        f"not_text: expected a string, got {type(text).__name__} at position {position}"
+    )
+
+
+def _rounded(scores: FloatArray) -> list[list[float]]:
+    return [[round(value, _DIGITS) for value in row] for row in scores.astype(float).tolist()]
