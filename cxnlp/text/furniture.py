@@ -1,0 +1,124 @@
+"""Find what a mail carries besides the message: quotes, signatures, disclaimers."""
+
+from __future__ import annotations
+
+import re
+
+from cxnlp.text.offsets import Edit, Rewriter
+
+# None of these in the lower-cased text: nothing to do. Keep in step with the patterns below.
+_CUES = (
+    "\n>", "schreef", "wrote", "van:", "from:", "groet", "mvg", "m.v.g", "hoogachtend", "\n--",
+    "vanaf", "sent from", "disclaimer", "vertrouwelijk", "confidential", "bericht-", "message-",
+    "uitsluitend", "rechten", "outlook", "regards", "milieu", "\ngr", "cordialement", "met mijn",
+)  # fmt: skip
+
+_LINE = re.I | re.M
+_QUOTED = re.compile(r"^>.*\n?", re.M)
+_REPLY = re.compile(
+    r"^(?:op|on|le|am) [^\n]{4,160}(?:\n[^\n]{0,80})?\b(?:schreef|wrote|heeft|a écrit)\b[^\n]{0,120}:$",
+    _LINE,
+)
+_SEPARATOR = re.compile(
+    r"^[-_ ]{2,}(?:oorspronkelijk|doorgestuurd|original|forwarded)[a-z ]{0,20}[-_ ]*:?$|^_{10,}$",
+    _LINE,
+)
+_HEADERS = re.compile(
+    r"^(?:van|from|de) ?: ?[^\n]{1,200}\n(?:(?:verzonden|datum|date|sent|aan|to|cc|onderwerp|"
+    r"subject|objet)\w* ?:[^\n]{0,300}\n?){1,6}",
+    _LINE,
+)
+_HEADERS_INLINE = re.compile(
+    r"\b(?:van|from): ?[^\n:]{1,120}\b(?:verzonden|sent|datum): ?[^\n]{1,120}?\b(?:aan|to): ", re.I
+)
+_SIGNATURE = re.compile(r"^-- ?$", re.M)
+_CLOSING = re.compile(
+    r"(?:^|(?<=[.!?,;)] ))(?:met (?:de |een )?(?:vriendelijke|hartelijke|beleefde|sportieve|warme) "
+    r"groet(?:en|jes)?|m\.?v\.?g\b\.?|hoogachtend|(?:vriendelijke|hartelijke|vele|beste|lieve) "
+    r"groet(?:en|jes)?|groet(?:en|jes)?|met beleefde groeten?|gr\b\.?|(?:kind|best) regards|"
+    r"cordialement)(?=[\s,.!:]|$)",
+    _LINE,
+)
+_DEVICE = re.compile(
+    r"(?:^|(?<=[.!?,)] ))(?:(?:verzonden|verstuurd|gestuurd) (?:vanaf|via|met|van|uit) (?:mijn |een |"
+    r"de )?(?:\w[\w.-]{0,20} ?){1,5}|sent from (?:my )?[^\n]{1,40}|"
+    r"(?:get |download )?outlook (?:for|voor) (?:ios|android)[^\n]{0,60})$\n?",
+    _LINE,
+)
+_DISCLAIMER = re.compile(
+    r"^(?:disclaimer\b|(?:dit|deze|de informatie|de inhoud|aan deze?|aan dit|this|the information|"
+    r"denk aan het milieu|please consider)\b[^\n]{0,200}(?:vertrouwelijk|uitsluitend|bestemd voor|"
+    r"geen rechten|confidential|intended|milieu|printing|environment))",
+    _LINE,
+)
+_LETTER = re.compile(r"[^\W\d_]")
+_POSTSCRIPT = re.compile(r"^p\.?s\b", _LINE)
+_SIGNATURE_CHARS = 400
+_SIGNATURE_LINES = 10
+
+
+def drop_furniture(work: Rewriter) -> None:
+    """Remove quoted mail, signatures and disclaimers; if nothing is left, keep the text."""
+    text = work.text
+    low = text.lower()
+    if not (text[:1] == ">" or any(cue in low for cue in _CUES)):
+        return
+    edits = _merge(_cuts(text), len(text))
+    left = "".join(_rest(text, edits))
+    if edits and _LETTER.search(left):
+        work.apply(edits)
+
+
+def _cuts(text: str) -> list[tuple[int, int]]:
+    size = len(text)
+    cuts = [m.span() for m in _QUOTED.finditer(text)]
+    quoted = bool(cuts)
+    for match in _REPLY.finditer(text):
+        # An answer below the quoted lines is kept; with no such lines all that follows is quoted.
+        cuts.append((match.start(), match.end() if quoted else size))
+    for pattern in (_SEPARATOR, _HEADERS, _HEADERS_INLINE):
+        if match := pattern.search(text):
+            leading = not _LETTER.search(text, 0, match.start())
+            cuts.append((match.start(), match.end() if leading else size))
+    for pattern in (_SIGNATURE, _DISCLAIMER):
+        if (match := pattern.search(text)) and _LETTER.search(text, 0, match.start()):
+            cuts.append((match.start(), size))
+    cuts += [m.span() for m in _DEVICE.finditer(text)]
+    for match in _CLOSING.finditer(text):
+        end = min((start for start, _ in cuts if start >= match.end()), default=size)
+        rest = text[match.end() : end]
+        if (
+            len(rest) <= _SIGNATURE_CHARS
+            and rest.count("\n") <= _SIGNATURE_LINES
+            and _is_signature(rest)
+        ):
+            after = _POSTSCRIPT.search(text, match.end(), end)
+            cuts.append((match.start(), after.start() if after else end))
+            break
+    return cuts
+
+
+def _is_signature(rest: str) -> bool:
+    """Whether what follows a closing reads like names and addresses, not like sentences."""
+    body = _POSTSCRIPT.split(rest)[0].strip(" ,.!:\n")
+    lines = body.split("\n")
+    return all(len(line.split()) <= 9 for line in lines)
+
+
+def _merge(cuts: list[tuple[int, int]], size: int) -> list[Edit]:
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(cuts):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        elif end > start:
+            merged.append((start, end))
+    return [(start, end, "" if end == size or start == 0 else "\n") for start, end in merged]
+
+
+def _rest(text: str, edits: list[Edit]) -> list[str]:
+    at, parts = 0, []
+    for start, end, _ in edits:
+        parts.append(text[at:start])
+        at = end
+    parts.append(text[at:])
+    return parts

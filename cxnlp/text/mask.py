@@ -1,0 +1,152 @@
+"""Put placeholders where a message says a number, an amount, a date, an address or a name.
+
+A model that sees «_bedrag_» instead of «€ 12,50» cannot learn an amount by heart, and another
+amount, name or company does not sway it. Numbers are read here, names in `names`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from cxnlp.text.names import ADDRESS, NAME, name_edits
+from cxnlp.text.offsets import Edit, Rewriter
+
+AMOUNT = "_bedrag_"
+NUMBER = "_getal_"
+PHONE = "_telefoon_"
+MAIL = "_mail_"
+IBAN = "_iban_"
+URL = "_url_"
+DATE = "_datum_"
+TIME = "_tijd_"
+CODE = "_nummer_"
+HANDLE = "_bedrijf_"
+
+PLACEHOLDERS: tuple[str, ...] = (
+    AMOUNT, NUMBER, NAME, PHONE, MAIL, IBAN, URL, DATE, TIME, ADDRESS, CODE, HANDLE,
+)  # fmt: skip
+"""Every placeholder: a word of ASCII letters between underscores, which tokenizers keep whole."""
+
+_WEB_CUES = ("@", "://", "www.", ".nl", ".be", ".com", ".eu", ".org")
+_WEB = re.compile(
+    r"(?P<u>\b(?:https?://|www\.)[^\s<>\"]+)"
+    r"|(?P<m>(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4})"
+    r"|(?P<h>(?<![\w@])@\w[\w.-]{0,40}(?<![.-]))"
+    r"|(?P<n>(?<![\w.@-])[\w-]{2,63}\.(?:nl|be|com|eu|org)(?P<p>/[^\s<>\"]*)?(?![\w-]))",
+    re.I,
+)
+
+_MONTH = (
+    r"(?:januari|jan|februari|feb|maart|mrt|april|apr|mei|juni|jun|juli|jul|augustus|aug|"
+    r"september|sept|sep|oktober|okt|november|nov|december|dec)\b\.?"
+)
+_PLAIN = r"(?:\d{1,3}(?:[.,]\d{3})+|\d+)(?:[.,]\d{1,2}(?!\d)|[.,]?-{1,2}(?!\w)|,=)?"
+_START = re.compile(r"[\d€$£+(]")
+# One of these is tried at each place where `_START` is; the first that fits, wins.
+_NUMERIC = re.compile(
+    rf"""
+      (?P<idioom> 24/7 | 112(?!\d) )
+    | (?P<datum> \d{{1,2}}[-/.]\d{{1,2}}[-/.](?:\d{{4}}|\d{{2}})(?![-/.]?\d)
+        | (?:19|20)\d\d[-/.]\d{{1,2}}[-/.]\d{{1,2}}(?![-/.]?\d)
+        | \d{{1,2}}(?:e|ste|de)?[ -]?{_MONTH}(?:[ -]?(?:(?:19|20)\d\d(?!\d)|'\d\d\b))?
+        | (?:0?[1-9]|[12]\d|3[01])[/](?:0?[1-9]|1[0-2])(?![-/.,]?\d) )
+    | (?P<telefoon> (?:\+|00)[1-9]\d(?:[ ./()-]{{0,3}}\d){{7,11}}(?!\d)
+        | \(0\d{{1,3}}\)(?:[ ./-]{{0,2}}\d){{6,8}}(?!\d)
+        | 0[1-9](?:[ ./-]{{0,3}}\d){{7,8}}(?![.,/-]?\d) )
+    | (?P<bedrag> [€$£][ ]?-?{_PLAIN}
+        | {_PLAIN}(?:[ ]?(?:€|euro(?:'?s|tjes)?\b|eur\b|cent(?:en)?\b|ct\b))
+        | \d+(?:\.\d{{3}})*(?:,-{{1,2}}|,=)(?!\w) )
+    | (?P<tijd> (?:[01]?\d|2[0-4])[:.][0-5]\d(?::[0-5]\d)?[ ]?(?:uur|u|h)\b
+        | (?:[01]?\d|2[0-4]):[0-5]\d(?![\d:])
+        | (?:[01]?\d|2[0-4])[uh](?:[0-5]\d)?\b
+        | (?:(?<=om\ )|(?<=tot\ )|(?<=rond\ )|(?<=vanaf\ )|(?<=tussen\ ))
+          (?:[01]?\d|2[0-4])\.[0-5]\d(?![\d.,]|\ ?[%€]) )
+    | (?P<adres> [1-9]\d{{3}}[ ]?(?!(?:{"|".join("OP EN IK IS DE AL NA OM IN TE ZE WE JE ER AF ZO NU OF".split())})\b)[A-Z]{{2}}(?![\w]) )
+    | (?P<nummer> \d(?:[ -]?\d){{12,18}}(?!\d) | \d{{6,}} | \d+(?:[./-]\d+){{2,}} | \d+-\d{{4,}} )
+    | (?P<getal> \d+(?:[.,/]\d+|[ ]?-[ ]?\d+)*(?:(?:e|de|ste)\b)? )
+    """,
+    re.X | re.I,
+)  # fmt: skip
+_IBAN_LENGTHS = {"NL": 18, "BE": 16, "DE": 22, "FR": 27, "LU": 20, "GB": 22, "ES": 24, "IT": 27,
+                 "PT": 25, "IE": 22, "LT": 20, "PL": 28, "AT": 20, "CH": 21, "DK": 18, "SE": 24}  # fmt: skip
+IBAN_SHAPE = re.compile(
+    r"(?<![A-Z0-9])(?:"
+    + "|".join(
+        rf"{country} ?\d\d(?:[ .-]?[A-Z0-9]){{{length - 4}}}"
+        for country, length in _IBAN_LENGTHS.items()
+    )
+    + r")(?![A-Z0-9])",
+    re.I,
+)
+"""What an IBAN looks like, by country and length, with or without spaces."""
+_PLACEHOLDER_OF = {
+    "datum": DATE,
+    "telefoon": PHONE,
+    "bedrag": AMOUNT,
+    "tijd": TIME,
+    "adres": ADDRESS,
+    "nummer": CODE,
+    "getal": NUMBER,
+}
+
+
+def mask(work: Rewriter) -> None:
+    """Replace web addresses, numbers and names in the text by placeholders."""
+    text = work.text
+    if any(cue in text for cue in _WEB_CUES):
+        work.sub(_WEB, _web_placeholder)
+        text = work.text
+    work.apply(_number_edits(text))
+    work.apply(name_edits(work.text))
+
+
+def _web_placeholder(match: re.Match[str]) -> str:
+    kind = match.lastgroup
+    if kind == "m":
+        return MAIL
+    if kind == "h":
+        return HANDLE
+    # «bol.com» is a company's name, «bol.com/bestelling» a link.
+    return NAME if kind == "n" and match["p"] is None else URL
+
+
+def _number_edits(text: str) -> list[Edit]:
+    edits: list[Edit] = []
+    done = 0
+    found = _START.search(text)
+    while found:
+        start = found.start()
+        edit = _number_at(text, start, done)
+        if edit is None:
+            done = start + 1
+        else:
+            done = edit[1]
+            if edit[2]:
+                edits.append(edit)
+        found = _START.search(text, done)
+    return edits
+
+
+def _number_at(text: str, start: int, done: int) -> Edit | None:
+    first = start
+    while first > done and text[first - 1].isalnum():
+        first -= 1  # letters glued to a digit: «V2», «NL91…»
+    if start - first == 2 and (iban := IBAN_SHAPE.match(text, first)):
+        return first, iban.end(), _apart(text, first, iban.end(), IBAN)
+    match = _NUMERIC.match(text, start)
+    if not match:
+        return None
+    end = match.end()
+    kind = match.lastgroup or "getal"
+    if kind == "idioom":
+        return start, end, ""
+    if first < start:
+        kind = "nummer"
+    return first, end, _apart(text, first, end, _PLACEHOLDER_OF[kind])
+
+
+def _apart(text: str, start: int, end: int, placeholder: str) -> str:
+    """Keep a placeholder apart from letters that touch it: «2uur» to «_getal_ uur»."""
+    before = " " if start and (text[start - 1].isalnum() or text[start - 1] == "_") else ""
+    after = " " if end < len(text) and (text[end].isalnum() or text[end] == "_") else ""
+    return f"{before}{placeholder}{after}"

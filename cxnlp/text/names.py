@@ -1,0 +1,184 @@
+"""Find names of people, companies and places, so that none of them sways a prediction.
+
+There is no list of all names: a capitalised word in mid-sentence that is no ordinary Dutch word
+is taken for one. Words that are shouted in capitals stay words, and so do capitals at the start
+of a sentence, unless the word is a known name or is a name elsewhere in the same message.
+"""
+
+from __future__ import annotations
+
+import re
+
+from cxnlp.text.lexicon import dutch_words, is_dutch_word, known_names
+from cxnlp.text.offsets import Edit
+
+NAME = "_naam_"
+ADDRESS = "_adres_"
+
+_CAPITAL = re.compile(r"[A-ZÀ-ÖØ-Þ][^\W_]*(?:['’&.-][^\W_]+)*")
+_WORD = re.compile(r"[^\W\d_]+(?:['’.-][^\W\d_]+)*")
+# What may stand between the capitals of one name: «Jan van der Berg», «Jansen & Zonen».
+_LINK = re.compile(
+    r" (?:(?:van|von|de|den|der|het|ter|ten|te|el|al|la|le|du|bin|'t|v\.?d\.?|&|d) ){0,3}$"
+)
+_COMPANY_TAIL = frozenset("bank bv nv b.v n.v group groep nederland belgië belgium holding".split())
+_STREET = re.compile(
+    r"(?:straat|laan|weg|plein|gracht|kade|singel|dreef|steenweg|lei|hof|dijk|pad|straatje)$"
+)
+_STREET_WORDS = frozenset("onderweg weg snelweg autoweg plein pad hof leiden straat laan".split())
+_TITLE = re.compile(
+    r"\b(?:dhr|mevr|mw|mvr|meneer|mijnheer|mevrouw|heer|juffrouw|dokter|dr|drs|ir|mr|meester)\b\.? "
+    r"(?:en (?:mevr\w*|mw)\.? )?(?=(?:van |de |der |den |ter |'t ){0,3}[A-ZÀ-Þ])",
+    re.I,
+)
+_INTRODUCTION = re.compile(
+    r"\b(?:mijn naam is|naam ?:|ik heet|ik ben (?=[A-Z])|(?:je|u) spreekt met|(?:gesproken|contact|"
+    r"gebeld) met (?=[A-Z])|genaamd|groet(?:en|jes)?[,.!]?|mvg,?|hoogachtend,?|t\.a\.v\.) ?\n?",
+    re.I,
+)
+_FULL_NAME = re.compile(
+    r"(?:(?:van|de|der|den|ter|ten|el|'t) ){0,3}[A-ZÀ-Þ][\w'’.-]*"
+    r"(?: (?:(?:van|de|der|den|ter|ten|el|'t) ){0,3}[A-ZÀ-Þ][\w'’-]+){0,3}"
+)
+_GIVEN = re.compile(r"(?:(?:van|de|der|den|ter|ten|el|'t) ){0,3}[^\W\d_][\w'’-]+")
+_CUES = ("naam", "heet", "ik ben ", "spreekt met", "gesproken met", "contact met", "gebeld met",
+         "groet", "mvg", "hoogachtend", "t.a.v.")  # fmt: skip
+_TITLES = ("dhr", "mevr", "mw", "mvr", "meneer", "mijnheer", "heer ", "juf", "dokter", "dr",
+           "ir.", "mr", "meester")  # fmt: skip
+_ENDERS = frozenset(".!?:;\n\"'()[]*•>|/-")
+
+
+def name_edits(text: str) -> list[Edit]:
+    """The edits that put a placeholder where a name is."""
+    low = text.lower()
+    if len(low) != len(text):  # no such character is left after normalising
+        low = text
+    spans: list[tuple[int, int, str]] = []
+    if any(cue in low for cue in _CUES):
+        spans += _introduced(text, low)
+    spans += _capitalised(text, low)
+    known = known_names().any
+    words = _WORD.findall(low)
+    if not known.isdisjoint(words):
+        spans += [(m.start(), m.end(), NAME) for m in _WORD.finditer(low) if m[0] in known]
+    return _join(text, spans) if spans else []
+
+
+def person_spans(text: str) -> list[tuple[int, int]]:
+    """Names of people in a text as it came: after a cue or a title, with the given name first."""
+    low = text.lower()
+    if len(low) != len(text):
+        return []
+    spans = _introduced(text, low) if any(cue in low for cue in _CUES) else []
+    if any(title in low for title in _TITLES):
+        for title in _TITLE.finditer(text):
+            if full := _FULL_NAME.match(text, title.end()):
+                spans.append((full.start(), full.end(), NAME))
+    return [(start, end) for start, end, _ in _join(text, spans)] if spans else []
+
+
+def _introduced(text: str, low: str) -> list[tuple[int, int, str]]:
+    """Names after a cue, also in lower case: «mijn naam is els de wit»."""
+    spans = []
+    for cue in _INTRODUCTION.finditer(text):
+        at = cue.end()
+        while match := _GIVEN.match(text, at):
+            word = low[match.start() : match.end()].split(" ")[-1]
+            if word in dutch_words() or word.startswith("_"):
+                break
+            spans.append((match.start(), match.end(), NAME))
+            at = match.end()
+            if text[at : at + 1] != " " or not (at + 1 < len(text)):
+                break
+            at += 1
+            if not text[match.end() - len(word)].isupper() and not _GIVEN.match(text, at):
+                break
+    return spans
+
+
+def _capitalised(text: str, low: str) -> list[tuple[int, int, str]]:
+    spans: list[tuple[int, int, str]] = []
+    starts: list[tuple[int, int]] = []
+    seen: set[str] = set()
+    names = known_names()
+    titles = (
+        {m.end() for m in _TITLE.finditer(text)} if any(t in low for t in _TITLES) else frozenset()
+    )
+    shouting: bool | None = None
+    previous = (-1, False)  # end of the last name, and whether it was a given name
+    for match in _CAPITAL.finditer(text):
+        start, end = match.span()
+        word = low[start:end]
+        if start and text[start - 1] in "_#":
+            continue
+        opening = start == 0 or text[start - 1] in _ENDERS or text[start - 2 : start - 1] in _ENDERS
+        linked = 0 <= previous[0] < start and _is_link(text, previous[0], start)
+        if start in titles or (titles and _after_title(text, start, titles)):
+            name = True
+        elif word in names.capital or word in names.person:
+            name = not (opening and word in dutch_words() and word not in names.person) or linked
+            if match[0].isupper() and len(word) > 3 and word in dutch_words():
+                name = False
+        elif linked and (previous[1] or word in _COMPANY_TAIL):
+            name = True
+        elif is_dutch_word(word) or len(word) == 1:
+            name = False
+        elif _STREET.search(word):
+            name = True
+        elif match[0].isupper() and len(word) > 1:
+            if shouting is None:
+                shouting = _is_shouting(text)
+            name = not shouting and not opening
+        elif opening:
+            starts.append((start, end))
+            name = False
+        else:
+            name = True
+        if name:
+            street = end - start > 5 and word not in _STREET_WORDS and _STREET.search(word)
+            spans.append((start, end, ADDRESS if street else NAME))
+            seen.add(word)
+            previous = (end, word in names.person or start in titles)
+    spans += [(s, e, NAME) for s, e in starts if low[s:e] in seen or _named(text, e, spans)]
+    return spans
+
+
+def _is_link(text: str, end: int, start: int) -> bool:
+    return (
+        start == end + 1
+        and text[end] == " "
+        or (start - end < 16 and _LINK.match(text, end, start) is not None)
+    )
+
+
+def _after_title(text: str, start: int, titles: set[int] | frozenset[int]) -> bool:
+    """Whether only small words stand between a title and this capital: «mevrouw van den Berg»."""
+    return any(
+        at < start < at + 16 and _LINK.match(" " + text[at:start]) is not None for at in titles
+    )
+
+
+def _named(text: str, end: int, spans: list[tuple[int, int, str]]) -> bool:
+    """An unknown word at the start of a sentence with a name right after it: «Mieke Peeters»."""
+    return any(_is_link(text, end, start) for start, _, _ in spans)
+
+
+def _is_shouting(text: str) -> bool:
+    """Whether capitals are the writer's habit: a third of the words of two letters or more."""
+    words = [word for word in _WORD.findall(text) if len(word) > 1]
+    return sum(word.isupper() for word in words) * 3 > len(words)
+
+
+def _join(text: str, spans: list[tuple[int, int, str]]) -> list[Edit]:
+    """One placeholder for a run of name parts: «Jan de Vries», «Jansen & Zonen»."""
+    spans.sort()
+    joined = [spans[0]]
+    for start, end, kind in spans[1:]:
+        last_start, last_end, last_kind = joined[-1]
+        if start < last_end:
+            joined[-1] = (last_start, max(end, last_end), last_kind)
+        elif kind == last_kind and _is_link(text, last_end, start):
+            joined[-1] = (last_start, end, kind)
+        else:
+            joined.append((start, end, kind))
+    return joined

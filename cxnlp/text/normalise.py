@@ -1,0 +1,147 @@
+"""Bring a message to one spelling of characters: Unicode, quotes, HTML, spaces, lengthening.
+
+Every step is skipped when a cheap look shows that it has nothing to do, which is the usual
+case: plain text costs a few microseconds.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from cxnlp.text.offsets import Edit, Rewriter
+
+# One character for one, so that no position moves.
+_SAME_LENGTH = str.maketrans(
+    {
+        **dict.fromkeys("‘’‚‛`´′ʼ", "'"),
+        **dict.fromkeys("“”„‟«»″", '"'),
+        **dict.fromkeys("‐‑‒–—―−", "-"),
+        **dict.fromkeys("\u2028\u2029\x85\r", "\n"),
+        **dict.fromkeys(
+            "\t\v\f\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+            "\u202f\u205f\u3000",
+            " ",
+        ),
+        "İ": "I",  # the one character that lower() makes longer
+    }
+)
+_LONGER = {"…": "...", "ĳ": "ij", "Ĳ": "IJ", "ﬁ": "fi", "ﬂ": "fl", "\ufb00": "ff"}
+_EXPAND = re.compile("[…ĳĲﬁﬂ\ufb00]")
+# Controls, zero-width and direction marks, variation selectors, lone surrogates, tags.
+_DROP = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffc\ud800-\udfff\U000e0000-\U000e0fff]+"
+)
+_MARKED = re.compile("[^\u0300-\u036f][\u0300-\u036f]{1,8}|[\u2126\u212a\u212b]")
+_STYLED = re.compile("[\U0001d400-\U0001d7ff\uff01-\uff5e]")  # 𝗯𝗼𝗹𝗱 and ｗｉｄｅ letters
+
+_HIDDEN = re.compile(r"<(style|script|head)\b[^<>]{0,300}>.{0,5000}?</\1\s{0,3}>", re.I | re.S)
+_TAG = re.compile(
+    r"<(?:!--.{0,2000}?--|/?[a-z][a-z0-9]{0,12}(?:[\s/][^<>]{0,500})?/?)>", re.I | re.S
+)
+_BREAKING = re.compile(r"</?(?:br|p|div|li|ul|ol|tr|table|h\d|hr|blockquote)\b", re.I)
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,30});", re.I)
+
+_SPACES = re.compile(r"[ \n]{2,}|\n|^ | $")
+_LONG = re.compile(r"([^\W\d_]|[^\w\s])\1{2,}", re.I)
+_DOUBLED_MARKS = frozenset("!?")
+_VOWELS = frozenset("aeiou")
+_TRIPLES = tuple(c * 3 for c in "aeioubcdfghjklmnpqrstvwxyz!?.*-=")
+
+
+def normalise(work: Rewriter) -> None:
+    """Normalise the text in place: HTML, characters, spaces, lengthened words."""
+    text = work.text
+    if "&" in text or "<" in text:
+        _html(work)
+        text = work.text
+    if not (text.isascii() and text.isprintable()):
+        _characters(work)
+        text = work.text
+    trim(work)
+    shorten(work)
+
+
+def trim(work: Rewriter) -> None:
+    """Squeeze spaces; a line break stays one line break; nothing at either end."""
+    text = work.text
+    if "  " in text or "\n" in text or text[:1] == " " or text[-1:] == " ":
+        work.apply(_space_edits(text))
+
+
+def shorten(work: Rewriter) -> None:
+    """Shorten what was typed for stress: «neeeee» to «nee», «!!!!» to «!!»."""
+    text = work.text
+    if not text.isascii() or _any_triple(text.lower()):
+        work.apply(_short_edits(text))
+
+
+def _any_triple(low: str) -> bool:
+    return any(triple in low for triple in _TRIPLES)
+
+
+def _html(work: Rewriter) -> None:
+    for _ in range(2):  # mail is at times escaped twice
+        if "<" in work.text:
+            work.sub(_HIDDEN, "\n")
+            work.sub(_TAG, lambda m: "\n" if _BREAKING.match(m[0]) else "")
+        if not _ENTITY.search(work.text):
+            return
+        from html import unescape
+
+        work.sub(_ENTITY, lambda m: unescape(m[0]))
+
+
+def _characters(work: Rewriter) -> None:
+    work.text = work.text.translate(_SAME_LENGTH)
+    if not work.text.isprintable():
+        work.sub(_DROP, "")
+    if work.text.isascii():
+        return
+    work.sub(_EXPAND, lambda m: _LONGER[m[0]])
+    if not unicodedata.is_normalized("NFC", work.text):
+        work.sub(_MARKED, lambda m: unicodedata.normalize("NFC", m[0]))
+    work.sub(_STYLED, lambda m: unicodedata.normalize("NFKC", m[0]))
+
+
+def _space_edits(text: str) -> list[Edit]:
+    edits = []
+    for match in _SPACES.finditer(text):
+        start, end = match.span()
+        if start == 0 or end == len(text):
+            edits.append((start, end, ""))
+        else:
+            to = "\n" if "\n" in match[0] else " "
+            if match[0] != to:
+                edits.append((start, end, to))
+    return edits
+
+
+def _short_edits(text: str) -> list[Edit]:
+    edits = []
+    for match in _LONG.finditer(text):
+        start, end = match.span()
+        letter = match[1].lower()
+        keep = _keep(text, start, end, letter)
+        if keep < end - start:
+            edits.append((start + keep, end, ""))
+    return edits
+
+
+def _keep(text: str, start: int, end: int, letter: str) -> int:
+    """How many of a run of three or more to keep."""
+    if letter == ".":
+        return 3
+    if not letter.isalpha():
+        return 2 if letter in _DOUBLED_MARKS or ord(letter) > 0x2000 else 3
+    if letter in "wx" and end - start == 3:  # www, xxx
+        return 3
+    before = text[start - 1].lower() if start else " "
+    after = text[end].lower() if end < len(text) else " "
+    if letter in _VOWELS:
+        if letter == "e" and not after.isalpha():
+            return 2  # nee, twee
+        # heel, zoon, maar, uur; but ja, zo, leuk, moet, bij
+        return 2 if letter != "i" and after.isalpha() and before not in _VOWELS else 1
+    return 2 if after in _VOWELS and before in _VOWELS else 1  # lekker; but niet
