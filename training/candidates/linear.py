@@ -1,0 +1,97 @@
+"""Logistic heads over any feature matrix: what most candidates end in."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxnlp.labels import Taxonomy
+from training.metrics import Truth
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Weights of shape (n_features, K) and bias (K,): causes, then emotions."""
+
+    weights: NDArray[np.float32]
+    bias: NDArray[np.float32]
+
+    def logits(self, features: Any) -> NDArray[np.float32]:
+        """Logits of a dense or sparse feature matrix, shape (n, K)."""
+        return np.asarray(features @ self.weights + self.bias, dtype=np.float32)
+
+
+def fit_linear(
+    features: Any,
+    truth: Truth,
+    taxonomy: Taxonomy,
+    *,
+    c_causes: float,
+    c_emotion: float,
+    balanced: bool = True,
+    alt_weight: float = 0.3,
+    seed: int = 0,
+) -> Linear:
+    """One-vs-rest logistic regression for causes, multinomial for emotion.
+
+    Parameters
+    ----------
+    features
+        Shape (n, n_features), sparse or dense.
+    c_causes, c_emotion
+        Inverse regularisation strength.
+    balanced
+        Whether labels are weighted inversely to how often they occur.
+    alt_weight
+        Weight in [0, 1) with which a message counts for its second emotion too.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.utils.class_weight import compute_sample_weight
+
+    n_features = features.shape[1]
+    n_causes, n_emotions = len(taxonomy.causes), len(taxonomy.emotions)
+    weights = np.zeros((n_features, n_causes + n_emotions), dtype=np.float32)
+    bias = np.zeros(n_causes + n_emotions, dtype=np.float32)
+    class_weight = "balanced" if balanced else None
+    for j in range(n_causes):
+        target = truth.causes[:, j]
+        if target.min() == target.max():
+            bias[j] = 4.0 if target.max() else -4.0  # always or never seen: nothing to learn
+            continue
+        model = LogisticRegression(
+            C=c_causes, solver="liblinear", class_weight=class_weight, random_state=seed
+        ).fit(features, target)
+        weights[:, j], bias[j] = model.coef_[0], model.intercept_[0]
+    rows = np.flatnonzero(truth.alt >= 0) if alt_weight else np.zeros(0, int)
+    target = np.concatenate([truth.emotion, truth.alt[rows]])
+    share = np.ones(len(target))
+    share[: len(truth)][truth.alt >= 0] = 1 - alt_weight
+    share[len(truth) :] = alt_weight
+    stacked = _stack(features, rows)
+    if balanced:
+        share *= compute_sample_weight("balanced", target)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # "not converged" at the cap, which is meant as a cap
+        model = LogisticRegression(C=c_emotion, max_iter=200).fit(stacked, target, share)
+    seen = n_causes + model.classes_
+    bias[n_causes:] = -8.0
+    if len(model.classes_) == 2:  # the solver gives one row for two classes
+        weights[:, seen] = np.stack([-model.coef_[0] / 2, model.coef_[0] / 2], axis=1)
+        bias[seen] = [-model.intercept_[0] / 2, model.intercept_[0] / 2]
+    else:
+        weights[:, seen], bias[seen] = model.coef_.T, model.intercept_
+    return Linear(weights, bias)
+
+
+def _stack(features: Any, rows: NDArray[np.int64]) -> Any:
+    if not len(rows):
+        return features
+    from scipy import sparse
+
+    if sparse.issparse(features):
+        return sparse.vstack([features, features[rows]], format="csr")
+    return np.concatenate([features, features[rows]])
