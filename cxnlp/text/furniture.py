@@ -6,17 +6,16 @@ import re
 
 from cxnlp.text.offsets import Edit, Rewriter
 
-# None of these in the lower-cased text: nothing to do. Keep in step with the patterns below.
-_CUES = (
-    "\n>", "schreef", "wrote", "van:", "from:", "groet", "mvg", "m.v.g", "hoogachtend", "\n--",
-    "vanaf", "sent from", "disclaimer", "vertrouwelijk", "confidential", "bericht-", "message-",
-    "uitsluitend", "rechten", "outlook", "regards", "milieu", "\ngr", "cordialement", "met mijn",
-)  # fmt: skip
+# No such word and no such line: nothing to do. Keep in step with the patterns below.
+_CUE_WORDS = frozenset(
+    ["schreef", "geschreven", "wrote", "écrit", "verzonden", "verstuurd", "gestuurd", "sent", "datum", "onderwerp", "groet", "groeten", "groetjes", "mvg", "gr", "v", "hoogachtend", "regards", "cordialement", "outlook", "disclaimer", "vertrouwelijk", "confidential", "uitsluitend", "bestemd", "rechten", "milieu", "environment", "intended", "printing"]
+)
+_CUE_LINE = re.compile(r"^(?:>|--|__|van ?:|from ?:|de ?:)", re.I | re.M)
 
 _LINE = re.I | re.M
 _QUOTED = re.compile(r"^>.*\n?", re.M)
 _REPLY = re.compile(
-    r"^(?:op|on|le|am) [^\n]{4,160}(?:\n[^\n]{0,80})?\b(?:schreef|wrote|heeft|a écrit)\b[^\n]{0,120}:$",
+    r"^(?:op|on|le|am) [^\n]{4,160}(?:\n[^\n]{0,80})?\b(?:schreef|wrote|geschreven|a écrit)\b[^\n]{0,120}:$",
     _LINE,
 )
 _SEPARATOR = re.compile(
@@ -57,11 +56,13 @@ _SIGNATURE_CHARS = 400
 _SIGNATURE_LINES = 10
 
 
-def drop_furniture(work: Rewriter) -> None:
-    """Remove quoted mail, signatures and disclaimers; if nothing is left, keep the text."""
+def drop_furniture(work: Rewriter, words: frozenset[str]) -> None:
+    """Remove quoted mail, signatures and disclaimers; if nothing is left, keep the text.
+
+    ``words`` are the words of the text, which show cheaply that there is nothing to do.
+    """
     text = work.text
-    low = text.lower()
-    if not (text[:1] == ">" or any(cue in low for cue in _CUES)):
+    if words.isdisjoint(_CUE_WORDS) and not _CUE_LINE.search(text):
         return
     edits = _merge(_cuts(text), len(text))
     left = "".join(_rest(text, edits))
@@ -73,15 +74,16 @@ def _cuts(text: str) -> list[tuple[int, int]]:
     size = len(text)
     cuts = [m.span() for m in _QUOTED.finditer(text)]
     quoted = bool(cuts)
-    for match in _REPLY.finditer(text):
+    for reply in _REPLY.finditer(text):
         # An answer below the quoted lines is kept; with no such lines all that follows is quoted.
-        cuts.append((match.start(), match.end() if quoted else size))
+        cuts.append((reply.start(), reply.end() if quoted else size))
     for pattern in (_SEPARATOR, _HEADERS, _HEADERS_INLINE):
         if match := pattern.search(text):
             leading = not _LETTER.search(text, 0, match.start())
             cuts.append((match.start(), match.end() if leading else size))
     for pattern in (_SIGNATURE, _DISCLAIMER):
-        if (match := pattern.search(text)) and _LETTER.search(text, 0, match.start()):
+        match = pattern.search(text)
+        if match and _LETTER.search(text, 0, match.start()):
             cuts.append((match.start(), size))
     cuts += [m.span() for m in _DEVICE.finditer(text)]
     for match in _CLOSING.finditer(text):

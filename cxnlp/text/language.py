@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from cxnlp.text.lexicon import is_dutch_word, language_words
+from cxnlp.text.lexicon import is_dutch_word, language_words, word_set
 
 NAMES: Final = {"nl": "Dutch", "en": "English", "de": "German", "fr": "French", "af": "Afrikaans"}
 
-_WORD = re.compile(r"(?<!_)[^\W\d_]+(?:'[^\W\d_]+)?(?![_\w])|'n\b")
-_OTHER_SCRIPT = re.compile(r"[\u0370-\u1cff\u2c00-\ud7ff\uf900-\ufdff\uff66-\uffdc]")
+_OTHER_SCRIPT = re.compile(r"[\u0370-\u1cff\u2c80-\u2dff\u3040-\ud7ff\uf900-\ufdff\uff66-\uffdc]")
+_LATIN = re.compile(r"[a-zA-Zà-öø-ÿ]")
 _MIXED = 6
 """So many distinct Dutch words are a Dutch part of a mixed message, whatever else is in it."""
 
@@ -31,40 +31,55 @@ class Language:
     confidence: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Rivals:
+    """For each other language the words that Dutch has not, and the Dutch ones that it has not."""
+
+    pairs: dict[str, tuple[frozenset[str], frozenset[str]]]
+    foreign: frozenset[str]  # words of any other language that Dutch has not
+    dutch: frozenset[str]  # Dutch words that no other language has
+
+
 @cache
-def _against() -> dict[str, tuple[frozenset[str], frozenset[str]]]:
-    """For each other language: its words that Dutch has not, and the reverse."""
+def _rivals() -> _Rivals:
     table = language_words()
     dutch = table["nl"]
-    return {code: (own - dutch, dutch - own) for code, own in table.items() if code != "nl"}
+    pairs = {code: (own - dutch, dutch - own) for code, own in table.items() if code != "nl"}
+    return _Rivals(
+        pairs,
+        frozenset().union(*(theirs for theirs, _ in pairs.values())),
+        dutch.intersection(*(ours for _, ours in pairs.values())),
+    )
 
 
 def language(text: str) -> Language:
     """Tell the language of a text: nl, en, de, fr, af or und.
 
-    Text too short or too odd to tell is ``nl`` when it has any Dutch word, else ``und``.
+    A text too short to tell is ``nl`` when it has any Dutch word, else ``und``.
     """
-    return language_of(_WORD.findall(text.lower()), text)
+    return language_of(word_set(text))
 
 
-def language_of(found: list[str], text: str) -> Language:
-    """`language` for the lower-cased words of a text."""
-    words = frozenset(found)
-    best, lead, dutch = "und", 0, 0
-    for code, (theirs, ours) in _against().items():
+def language_of(words: frozenset[str]) -> Language:
+    """Tell the language from the distinct words of a text (`lexicon.word_set`)."""
+    rivals = _rivals()
+    dutch = len(words & rivals.dutch)
+    if dutch > len(words & rivals.foreign):
+        return Language("nl", min(1.0, 0.5 + dutch / 10))
+    best, lead = "und", 0
+    for code, (theirs, ours) in rivals.pairs.items():
         other, own = len(words & theirs), len(words & ours)
         dutch = max(dutch, own)
         if other > own and other - own > lead and not (own >= _MIXED and own * 3 >= other):
             best, lead = code, other - own
-    if best == "und":
-        if dutch or any(map(is_dutch_word, found)):
-            return Language("nl", min(1.0, 0.5 + dutch / 10))
-        return Language("und", 0.0)
-    if lead == 1 and _mostly_dutch(found):
-        return Language("nl", 0.5)
-    return Language(best, min(1.0, 0.5 + lead / 10))
+    known = sum(map(is_dutch_word, words)) if lead < 2 else 0
+    if lead > 1 or (lead == 1 and known * 2 < len(words)):
+        return Language(best, min(1.0, 0.5 + lead / 10))
+    return Language("nl" if dutch or known else "und", 0.5 if dutch else 0.0)
 
 
-def _mostly_dutch(found: list[str]) -> bool:
-    """Whether half of the words are ordinary Dutch words, one foreign word aside."""
-    return sum(map(is_dutch_word, found)) * 2 >= len(found)
+def is_foreign_script(text: str) -> bool:
+    """Whether most letters are of another script than the Latin one."""
+    if text.isascii():
+        return False
+    return len(_OTHER_SCRIPT.findall(text)) > len(_LATIN.findall(text))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
-
+_WORD = re.compile(r"[a-zà-öø-ÿœ]+(?:['-][a-zà-öø-ÿœ]+)*")
 # Forms that few names have: «geëscaleerd», «onbereikbaarheid», «vertraging», «belachelijk».
 _DUTCH_FORM = re.compile(
     r"(?:ge|be|ver|ont|her|uitge|aange|opge|afge|inge|doorge)\w{3,}(?:d|t|de|te)$"
@@ -53,14 +53,20 @@ def language_words() -> dict[str, frozenset[str]]:
     return _table("languages.txt")
 
 
-@cache
+def word_set(text: str) -> frozenset[str]:
+    """Return the distinct words of a text, lower-cased, without digits and punctuation."""
+    return frozenset(_WORD.findall(text.lower()))
+
+
+@lru_cache(maxsize=20_000)
 def is_dutch_word(word: str) -> bool:
     """Whether a lower-cased word is in the list, or is a compound or form of such words."""
     words = dutch_words()
     if word in words:
         return True
     if "-" in word:
-        return all(is_dutch_word(part) for part in word.split("-") if part)
+        parts = word.split("-")
+        return all(map(is_dutch_word, filter(None, parts))) or "".join(parts) in words
     if _DUTCH_FORM.match(word):
         return True
     for ending in ("en", "s", "e", "t", "n", "'s"):

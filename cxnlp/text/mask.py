@@ -38,7 +38,7 @@ _WEB = re.compile(
 
 _MONTH = (
     r"(?:januari|jan|februari|feb|maart|mrt|april|apr|mei|juni|jun|juli|jul|augustus|aug|"
-    r"september|sept|sep|oktober|okt|november|nov|december|dec)\b\.?"
+    r"september|sept|sep|oktober|okt|november|nov|december|dec)\b(?:\.(?=[ ]\d))?"
 )
 _PLAIN = r"(?:\d{1,3}(?:[.,]\d{3})+|\d+)(?:[.,]\d{1,2}(?!\d)|[.,]?-{1,2}(?!\w)|,=)?"
 _START = re.compile(r"[\d€$£+(]")
@@ -49,7 +49,7 @@ _NUMERIC = re.compile(
     | (?P<datum> \d{{1,2}}[-/.]\d{{1,2}}[-/.](?:\d{{4}}|\d{{2}})(?![-/.]?\d)
         | (?:19|20)\d\d[-/.]\d{{1,2}}[-/.]\d{{1,2}}(?![-/.]?\d)
         | \d{{1,2}}(?:e|ste|de)?[ -]?{_MONTH}(?:[ -]?(?:(?:19|20)\d\d(?!\d)|'\d\d\b))?
-        | (?:0?[1-9]|[12]\d|3[01])[/](?:0?[1-9]|1[0-2])(?![-/.,]?\d) )
+        | (?!1/[234]\b|[23]/[34]\b)(?:0?[1-9]|[12]\d|3[01])[/](?:0?[1-9]|1[0-2])(?![-/.,]?\d) )
     | (?P<telefoon> (?:\+|00)[1-9]\d(?:[ ./()-]{{0,3}}\d){{7,11}}(?!\d)
         | \(0\d{{1,3}}\)(?:[ ./-]{{0,2}}\d){{6,8}}(?!\d)
         | 0[1-9](?:[ ./-]{{0,3}}\d){{7,8}}(?![.,/-]?\d) )
@@ -61,7 +61,7 @@ _NUMERIC = re.compile(
         | (?:[01]?\d|2[0-4])[uh](?:[0-5]\d)?\b
         | (?:(?<=om\ )|(?<=tot\ )|(?<=rond\ )|(?<=vanaf\ )|(?<=tussen\ ))
           (?:[01]?\d|2[0-4])\.[0-5]\d(?![\d.,]|\ ?[%€]) )
-    | (?P<adres> [1-9]\d{{3}}[ ]?(?!(?:{"|".join("OP EN IK IS DE AL NA OM IN TE ZE WE JE ER AF ZO NU OF".split())})\b)[A-Z]{{2}}(?![\w]) )
+    | (?P<adres> [1-9]\d{{3}}[ ]?(?!(?:{"|".join(["OP", "EN", "IK", "IS", "DE", "AL", "NA", "OM", "IN", "TE", "ZE", "WE", "JE", "ER", "AF", "ZO", "NU", "OF"])})\b)[A-Z]{{2}}(?![\w]) )
     | (?P<nummer> \d(?:[ -]?\d){{12,18}}(?!\d) | \d{{6,}} | \d+(?:[./-]\d+){{2,}} | \d+-\d{{4,}} )
     | (?P<getal> \d+(?:[.,/]\d+|[ ]?-[ ]?\d+)*(?:(?:e|de|ste)\b)? )
     """,
@@ -90,14 +90,17 @@ _PLACEHOLDER_OF = {
 }
 
 
-def mask(work: Rewriter) -> None:
-    """Replace web addresses, numbers and names in the text by placeholders."""
+def mask(work: Rewriter, words: frozenset[str]) -> None:
+    """Replace web addresses, numbers and names in the text by placeholders.
+
+    ``words`` are the words of the text (`lexicon.word_set`).
+    """
     text = work.text
     if any(cue in text for cue in _WEB_CUES):
         work.sub(_WEB, _web_placeholder)
         text = work.text
     work.apply(_number_edits(text))
-    work.apply(name_edits(work.text))
+    work.apply(name_edits(work.text, words))
 
 
 def _web_placeholder(match: re.Match[str]) -> str:
@@ -133,6 +136,8 @@ def _number_at(text: str, start: int, done: int) -> Edit | None:
         first -= 1  # letters glued to a digit: «V2», «NL91…»
     if start - first == 2 and (iban := IBAN_SHAPE.match(text, first)):
         return first, iban.end(), _apart(text, first, iban.end(), IBAN)
+    if start - first > 1 and not text[first:start].isupper():
+        first = start  # a word that a number was typed on to: «teleurgesteld4»
     match = _NUMERIC.match(text, start)
     if not match:
         return None

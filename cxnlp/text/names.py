@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from cxnlp.text.lexicon import dutch_words, is_dutch_word, known_names
+from cxnlp.text.lexicon import dutch_words, is_dutch_word, known_names, word_set
 from cxnlp.text.offsets import Edit
 
 NAME = "_naam_"
@@ -21,19 +21,19 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’.-][^\W\d_]+)*")
 _LINK = re.compile(
     r" (?:(?:van|von|de|den|der|het|ter|ten|te|el|al|la|le|du|bin|'t|v\.?d\.?|&|d) ){0,3}$"
 )
-_COMPANY_TAIL = frozenset("bank bv nv b.v n.v group groep nederland belgië belgium holding".split())
+_COMPANY_TAIL = frozenset(["bank", "bv", "nv", "b.v", "n.v", "group", "groep", "nederland", "belgië", "belgium", "holding"])
 _STREET = re.compile(
     r"(?:straat|laan|weg|plein|gracht|kade|singel|dreef|steenweg|lei|hof|dijk|pad|straatje)$"
 )
-_STREET_WORDS = frozenset("onderweg weg snelweg autoweg plein pad hof leiden straat laan".split())
+_STREET_WORDS = frozenset(["onderweg", "weg", "snelweg", "autoweg", "plein", "pad", "hof", "leiden", "straat", "laan"])
 _TITLE = re.compile(
     r"\b(?:dhr|mevr|mw|mvr|meneer|mijnheer|mevrouw|heer|juffrouw|dokter|dr|drs|ir|mr|meester)\b\.? "
-    r"(?:en (?:mevr\w*|mw)\.? )?(?=(?:van |de |der |den |ter |'t ){0,3}[A-ZÀ-Þ])",
+    r"(?:en (?:mevr\w*|mw)\.? )?(?=(?:van |de |der |den |ter |'t ){0,3}(?-i:[A-ZÀ-Þ]))",
     re.I,
 )
 _INTRODUCTION = re.compile(
-    r"\b(?:mijn naam is|naam ?:|ik heet|ik ben (?=[A-Z])|(?:je|u) spreekt met|(?:gesproken|contact|"
-    r"gebeld) met (?=[A-Z])|genaamd|groet(?:en|jes)?[,.!]?|mvg,?|hoogachtend,?|t\.a\.v\.) ?\n?",
+    r"\b(?:mijn naam is|naam ?:|ik heet|ik ben (?=(?-i:[A-ZÀ-Þ]))|(?:je|u) spreekt met|(?:gesproken|contact|"
+    r"gebeld) met (?=(?-i:[A-ZÀ-Þ]))|genaamd|groet(?:en|jes)?[,.!]?|mvg,?|hoogachtend,?|t\.a\.v\.) ?\n?",
     re.I,
 )
 _FULL_NAME = re.compile(
@@ -41,36 +41,38 @@ _FULL_NAME = re.compile(
     r"(?: (?:(?:van|de|der|den|ter|ten|el|'t) ){0,3}[A-ZÀ-Þ][\w'’-]+){0,3}"
 )
 _GIVEN = re.compile(r"(?:(?:van|de|der|den|ter|ten|el|'t) ){0,3}[^\W\d_][\w'’-]+")
-_CUES = ("naam", "heet", "ik ben ", "spreekt met", "gesproken met", "contact met", "gebeld met",
-         "groet", "mvg", "hoogachtend", "t.a.v.")  # fmt: skip
-_TITLES = ("dhr", "mevr", "mw", "mvr", "meneer", "mijnheer", "heer ", "juf", "dokter", "dr",
-           "ir.", "mr", "meester")  # fmt: skip
+_CUE_WORDS = frozenset(
+    ["naam", "heet", "ben", "spreekt", "gesproken", "contact", "gebeld", "genaamd", "groet", "groeten", "groetjes", "mvg", "hoogachtend", "t.a.v", "t"]
+)
+_TITLE_WORDS = frozenset(
+    ["dhr", "mevr", "mw", "mvr", "meneer", "mijnheer", "mevrouw", "heer", "juffrouw", "dokter", "dr", "drs", "ir", "mr", "meester"]
+)
+_ACRONYM = 5
+"""Letters of the longest word in capitals that is taken for a name, not for a shout."""
 _ENDERS = frozenset(".!?:;\n\"'()[]*•>|/-")
 
 
-def name_edits(text: str) -> list[Edit]:
-    """The edits that put a placeholder where a name is."""
+def name_edits(text: str, words: frozenset[str]) -> list[Edit]:
+    """Give the edits that put a placeholder where a name is.
+
+    ``words`` are the words of the text, which show cheaply what need not be looked for.
+    """
     low = text.lower()
-    if len(low) != len(text):  # no such character is left after normalising
-        low = text
-    spans: list[tuple[int, int, str]] = []
-    if any(cue in low for cue in _CUES):
+    spans = _capitalised(text, low, titled=not words.isdisjoint(_TITLE_WORDS))
+    if not words.isdisjoint(_CUE_WORDS):
         spans += _introduced(text, low)
-    spans += _capitalised(text, low)
     known = known_names().any
-    words = _WORD.findall(low)
-    if not known.isdisjoint(words):
+    if not words.isdisjoint(known):
         spans += [(m.start(), m.end(), NAME) for m in _WORD.finditer(low) if m[0] in known]
     return _join(text, spans) if spans else []
 
 
 def person_spans(text: str) -> list[tuple[int, int]]:
     """Names of people in a text as it came: after a cue or a title, with the given name first."""
-    low = text.lower()
-    if len(low) != len(text):
-        return []
-    spans = _introduced(text, low) if any(cue in low for cue in _CUES) else []
-    if any(title in low for title in _TITLES):
+    low = text.replace("İ", "I").lower()
+    words = word_set(low)
+    spans = [] if words.isdisjoint(_CUE_WORDS) else _introduced(text, low)
+    if not words.isdisjoint(_TITLE_WORDS):
         for title in _TITLE.finditer(text):
             if full := _FULL_NAME.match(text, title.end()):
                 spans.append((full.start(), full.end(), NAME))
@@ -96,14 +98,12 @@ def _introduced(text: str, low: str) -> list[tuple[int, int, str]]:
     return spans
 
 
-def _capitalised(text: str, low: str) -> list[tuple[int, int, str]]:
+def _capitalised(text: str, low: str, *, titled: bool) -> list[tuple[int, int, str]]:
     spans: list[tuple[int, int, str]] = []
     starts: list[tuple[int, int]] = []
     seen: set[str] = set()
     names = known_names()
-    titles = (
-        {m.end() for m in _TITLE.finditer(text)} if any(t in low for t in _TITLES) else frozenset()
-    )
+    titles = {m.end() for m in _TITLE.finditer(text)} if titled else set()
     shouting: bool | None = None
     previous = (-1, False)  # end of the last name, and whether it was a given name
     for match in _CAPITAL.finditer(text):
@@ -128,7 +128,7 @@ def _capitalised(text: str, low: str) -> list[tuple[int, int, str]]:
         elif match[0].isupper() and len(word) > 1:
             if shouting is None:
                 shouting = _is_shouting(text)
-            name = not shouting and not opening
+            name = not shouting and not opening and len(word) <= _ACRONYM
         elif opening:
             starts.append((start, end))
             name = False
@@ -145,13 +145,13 @@ def _capitalised(text: str, low: str) -> list[tuple[int, int, str]]:
 
 def _is_link(text: str, end: int, start: int) -> bool:
     return (
-        start == end + 1
-        and text[end] == " "
+        (start == end + 1
+        and text[end] == " ")
         or (start - end < 16 and _LINK.match(text, end, start) is not None)
     )
 
 
-def _after_title(text: str, start: int, titles: set[int] | frozenset[int]) -> bool:
+def _after_title(text: str, start: int, titles: set[int]) -> bool:
     """Whether only small words stand between a title and this capital: «mevrouw van den Berg»."""
     return any(
         at < start < at + 16 and _LINK.match(" " + text[at:start]) is not None for at in titles

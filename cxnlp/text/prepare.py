@@ -6,13 +6,17 @@ import re
 from dataclasses import dataclass
 
 from cxnlp.text.furniture import drop_furniture
-from cxnlp.text.language import NAMES, language
+from cxnlp.text.language import NAMES, is_foreign_script, language_of
+from cxnlp.text.lexicon import word_set
 from cxnlp.text.mask import mask
 from cxnlp.text.normalise import normalise, trim
 from cxnlp.text.offsets import OffsetMap, Rewriter
 
 MAX_CHARS = 20_000
 """Characters of a message that are read; a longer one is cut, with a reason."""
+
+_ENOUGH_WORDS = 5
+"""With so many distinct words and none of them Dutch, a text is out of scope."""
 
 _LETTER = re.compile(r"[^\W\d_]")
 _PLACEHOLDER = re.compile(r"_[a-z]+_")
@@ -46,6 +50,11 @@ class Prepared:
     in_scope: bool
     reasons: tuple[str, ...] = ()
 
+    @classmethod
+    def outside(cls, reason: str, original: str = "") -> Prepared:
+        """Stand in for a message that cannot be read at all; out of scope, with the reason."""
+        return cls("", original, OffsetMap(), "und", in_scope=False, reasons=(reason,))
+
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Map the half-open span [start, end) of `text` to one of `original`."""
         return self.offsets.span(start, end)
@@ -62,21 +71,42 @@ def prepare(text: str) -> Prepared:
         reasons = (f"truncated: only the first {MAX_CHARS} characters were read",)
     work = Rewriter(text[:MAX_CHARS])
     normalise(work)
-    drop_furniture(work)
-    mask(work)
-    trim(work)
+    words = word_set(work.text)
+    message = work.text
+    drop_furniture(work, words)
+    if work.text is not message:
+        trim(work)
+        message = work.text
+        words = word_set(message)
+    mask(work, words)
     seen = work.text
-    code, problem = "und", ""
-    if not seen:
-        problem = "empty: there is no text"
-    elif not _LETTER.search(seen):
-        problem = "empty: there are no letters"
-    elif "_" in seen and not _LETTER.search(_PLACEHOLDER.sub("", seen)):
-        problem = "no_message: there are only names, numbers or links"
-    else:
-        code = language(seen).code
-        if code not in ("nl", "und"):
-            problem = f"not_dutch: looks like {NAMES[code]} ({code})"
+    code, problem = "und", _no_message(seen)
+    if not problem:
+        code, problem = _not_dutch(message, words)
     if problem:
         reasons = (problem, *reasons)
     return Prepared(seen, text, work.offsets, code, not problem, reasons)
+
+
+def _no_message(seen: str) -> str:
+    if not seen:
+        return "empty: there is no text"
+    if not _LETTER.search(seen):
+        return "empty: there are no letters"
+    if "_" in seen and not _LETTER.search(_PLACEHOLDER.sub("", seen)):
+        return "no_message: there are only names, numbers or links"
+    return ""
+
+
+def _not_dutch(message: str, words: frozenset[str]) -> tuple[str, str]:
+    """Return the language code, and what is wrong with it or an empty string."""
+    code = language_of(words).code
+    if code == "nl":
+        return code, ""
+    if code != "und":
+        return code, f"not_dutch: looks like {NAMES[code]} ({code})"
+    if is_foreign_script(message):
+        return code, "not_dutch: most letters are of another script"
+    if len(words) >= _ENOUGH_WORDS:
+        return code, "not_dutch: there is no Dutch word"
+    return code, ""

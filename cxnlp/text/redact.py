@@ -40,7 +40,7 @@ _BSN_CUE = re.compile(r"\b(?:bsn|burgerservice\w*|sofi\w*)\W{0,3}(?:is|nummer|nr
 _MONEY = re.compile(r"[€$£]\s?$")
 _UNIT = re.compile(r"\s?(?:€|euro|eur\b|km|kwh|m3|m²|gb|mb|stuks|keer|x\b|%)", re.I)
 _NOT_POSTCODE = frozenset(
-    "OP EN IK IS DE AL NA OM IN TE ZE WE JE ER AF ZO NU OF KM SA SD SS".split()
+    ["OP", "EN", "IK", "IS", "DE", "AL", "NA", "OM", "IN", "TE", "ZE", "WE", "JE", "ER", "AF", "ZO", "NU", "OF", "KM", "SA", "SD", "SS"]
 )
 _STREET_NAME = (
     r"[A-ZÀ-Þ][\w'’.-]{1,30}(?: (?:van|de|der|den|het|ter|ten|'t|[A-ZÀ-Þ][\w'’.-]{1,30})){0,4}"

@@ -31,7 +31,8 @@ _MIN_WORDS = 2
 
 def sentences(text: str) -> list[Span]:
     """Spans of the sentences, without the white space around them."""
-    spans, start = [], 0
+    spans: list[Span] = []
+    start = 0
     for match in _BREAK.finditer(text):
         end = match.end()
         if text[match.start()] == "." and match[0][-1] == ".":
@@ -48,7 +49,7 @@ def sentences(text: str) -> list[Span]:
 
 def clauses(text: str) -> list[Span]:
     """Spans of the clauses: sentences, split at commas and before words like «maar»."""
-    spans = []
+    spans: list[Span] = []
     for first, last in sentences(text):
         start = first
         for match in _CLAUSE.finditer(text, first, last):
