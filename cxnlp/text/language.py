@@ -69,6 +69,8 @@ def language_of(words: frozenset[str]) -> Language:
     best, lead = "und", 0
     for code, (theirs, ours) in rivals.pairs.items():
         other, own = len(words & theirs), len(words & ours)
+        if code == "af":
+            other += _has_afrikaans_article(words)
         dutch = max(dutch, own)
         if other > own and other - own > lead and not (own >= _MIXED and own * 3 >= other):
             best, lead = code, other - own
@@ -76,6 +78,11 @@ def language_of(words: frozenset[str]) -> Language:
     if lead > 1 or (lead == 1 and known * 2 < len(words)):
         return Language(best, min(1.0, 0.5 + lead / 10))
     return Language("nl" if dutch or known else "und", 0.5 if dutch else 0.0)
+
+
+def _has_afrikaans_article(words: frozenset[str]) -> bool:
+    """Whether «die» may be the article that Afrikaans has for «de», «het» and «een»."""
+    return "die" in words and words.isdisjoint(("de", "een", "ik", "niet"))
 
 
 def is_foreign_script(text: str) -> bool:
