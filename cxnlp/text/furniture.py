@@ -8,7 +8,38 @@ from cxnlp.text.offsets import Edit, Rewriter
 
 # No such word and no such line: nothing to do. Keep in step with the patterns below.
 _CUE_WORDS = frozenset(
-    ["schreef", "geschreven", "wrote", "écrit", "verzonden", "verstuurd", "gestuurd", "sent", "datum", "onderwerp", "groet", "groeten", "groetjes", "mvg", "gr", "v", "hoogachtend", "regards", "cordialement", "outlook", "disclaimer", "vertrouwelijk", "confidential", "uitsluitend", "bestemd", "rechten", "milieu", "environment", "intended", "printing"]
+    [
+        "schreef",
+        "geschreven",
+        "wrote",
+        "écrit",
+        "verzonden",
+        "verstuurd",
+        "gestuurd",
+        "sent",
+        "datum",
+        "onderwerp",
+        "groet",
+        "groeten",
+        "groetjes",
+        "mvg",
+        "gr",
+        "v",
+        "hoogachtend",
+        "regards",
+        "cordialement",
+        "outlook",
+        "disclaimer",
+        "vertrouwelijk",
+        "confidential",
+        "uitsluitend",
+        "bestemd",
+        "rechten",
+        "milieu",
+        "environment",
+        "intended",
+        "printing",
+    ]
 )
 _CUE_LINE = re.compile(r"^(?:>|--|__|van ?:|from ?:|de ?:)", re.I | re.M)
 

@@ -36,6 +36,11 @@ _WEB = re.compile(
     re.I,
 )
 
+NOT_POSTCODE = frozenset(
+    ["OP", "EN", "IK", "IS", "DE", "AL", "NA", "OM", "IN", "TE", "ZE", "WE", "JE", "ER", "AF", "ZO", "NU", "OF", "KM", "GB", "MB", "CM", "MM", "KG", "SA", "SD", "SS"]
+)
+"""Two capitals after four digits that are no letters of a Dutch postcode."""
+
 _MONTH = (
     r"(?:januari|jan|februari|feb|maart|mrt|april|apr|mei|juni|jun|juli|jul|augustus|aug|"
     r"september|sept|sep|oktober|okt|november|nov|december|dec)\b(?:\.(?=[ ]\d))?"
@@ -46,6 +51,7 @@ _START = re.compile(r"[\d€$£+(]")
 _NUMERIC = re.compile(
     rf"""
       (?P<idioom> 24/7 | 112(?!\d) )
+    | (?P<nationaal> \d\d[. ]\d\d[. ]\d\d[- .]{{1,3}}\d{{3}}[. -]\d\d(?!\d) )
     | (?P<datum> \d{{1,2}}[-/.]\d{{1,2}}[-/.](?:\d{{4}}|\d{{2}})(?![-/.]?\d)
         | (?:19|20)\d\d[-/.]\d{{1,2}}[-/.]\d{{1,2}}(?![-/.]?\d)
         | \d{{1,2}}(?:e|ste|de)?[ -]?{_MONTH}(?:[ -]?(?:(?:19|20)\d\d(?!\d)|'\d\d\b))?
@@ -61,7 +67,7 @@ _NUMERIC = re.compile(
         | (?:[01]?\d|2[0-4])[uh](?:[0-5]\d)?\b
         | (?:(?<=om\ )|(?<=tot\ )|(?<=rond\ )|(?<=vanaf\ )|(?<=tussen\ ))
           (?:[01]?\d|2[0-4])\.[0-5]\d(?![\d.,]|\ ?[%€]) )
-    | (?P<adres> [1-9]\d{{3}}[ ]?(?!(?:{"|".join(["OP", "EN", "IK", "IS", "DE", "AL", "NA", "OM", "IN", "TE", "ZE", "WE", "JE", "ER", "AF", "ZO", "NU", "OF"])})\b)[A-Z]{{2}}(?![\w]) )
+    | (?P<adres> [1-9]\d{{3}}[ ]?(?!(?:{"|".join(sorted(NOT_POSTCODE))})\b)[A-Z]{{2}}(?![\w]) )
     | (?P<nummer> \d(?:[ -]?\d){{12,18}}(?!\d) | \d{{6,}} | \d+(?:[./-]\d+){{2,}} | \d+-\d{{4,}} )
     | (?P<getal> \d+(?:[.,/]\d+|[ ]?-[ ]?\d+)*(?:(?:e|de|ste)\b)? )
     """,
@@ -79,6 +85,8 @@ IBAN_SHAPE = re.compile(
     re.I,
 )
 """What an IBAN looks like, by country and length, with or without spaces."""
+_CODE_TAIL = re.compile(r"(?:-?[A-Z]{1,4}-?\d+|-[A-Z]{1,3}(?![\w-]))+(?!\w)")
+"""What follows the first digits of a code: «1000XM4», «12-ABC-3»."""
 _PLACEHOLDER_OF = {
     "datum": DATE,
     "telefoon": PHONE,
@@ -86,6 +94,7 @@ _PLACEHOLDER_OF = {
     "tijd": TIME,
     "adres": ADDRESS,
     "nummer": CODE,
+    "nationaal": CODE,
     "getal": NUMBER,
 }
 
@@ -132,10 +141,10 @@ def _number_edits(text: str) -> list[Edit]:
 
 def _number_at(text: str, start: int, done: int) -> Edit | None:
     first = start
-    while first > done and text[first - 1].isalnum():
-        first -= 1  # letters glued to a digit: «V2», «NL91…»
+    while first > done and (text[first - 1].isalnum() or _is_code_dash(text, first - 1)):
+        first -= 1  # letters glued to a digit: «V2», «AB-2024», «NL91…»
     if start - first == 2 and (iban := IBAN_SHAPE.match(text, first)):
-        return first, iban.end(), _apart(text, first, iban.end(), IBAN)
+        return first, iban.end(), _apart(text, first, iban.end(), done, IBAN)
     if start - first > 1 and not text[first:start].isupper():
         first = start  # a word that a number was typed on to: «teleurgesteld4»
     match = _NUMERIC.match(text, start)
@@ -145,13 +154,19 @@ def _number_at(text: str, start: int, done: int) -> Edit | None:
     kind = match.lastgroup or "getal"
     if kind == "idioom":
         return start, end, ""
-    if first < start:
+    tail = _CODE_TAIL.match(text, end)
+    if tail or first < start:
         kind = "nummer"
-    return first, end, _apart(text, first, end, _PLACEHOLDER_OF[kind])
+        end = tail.end() if tail else end
+    return first, end, _apart(text, first, end, done, _PLACEHOLDER_OF[kind])
 
 
-def _apart(text: str, start: int, end: int, placeholder: str) -> str:
+def _is_code_dash(text: str, at: int) -> bool:
+    return text[at] == "-" and at > 0 and text[at - 1].isupper()
+
+
+def _apart(text: str, start: int, end: int, done: int, placeholder: str) -> str:
     """Keep a placeholder apart from letters that touch it: «2uur» to «_getal_ uur»."""
-    before = " " if start and (text[start - 1].isalnum() or text[start - 1] == "_") else ""
+    before = " " if start > done and (text[start - 1].isalnum() or text[start - 1] == "_") else ""
     after = " " if end < len(text) and (text[end].isalnum() or text[end] == "_") else ""
     return f"{before}{placeholder}{after}"

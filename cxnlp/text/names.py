@@ -15,17 +15,33 @@ from cxnlp.text.offsets import Edit
 NAME = "_naam_"
 ADDRESS = "_adres_"
 
-_CAPITAL = re.compile(r"[A-ZÀ-ÖØ-Þ][^\W_]*(?:['’&.-][^\W_]+)*")
+_CAPITAL = re.compile(
+    r"(?:[A-Z]\.){1,4}(?= ?(?:(?:van|de|der|den|ter|ten|'t) ){0,2}[A-ZÀ-Þ][a-zà-ÿ])"  # initials
+    r"|[A-ZÀ-ÖØ-Þ][^\W_]*(?:['’&.-][^\W_]+)*"
+)
 _WORD = re.compile(r"[^\W\d_]+(?:['’.-][^\W\d_]+)*")
 # What may stand between the capitals of one name: «Jan van der Berg», «Jansen & Zonen».
 _LINK = re.compile(
     r" (?:(?:van|von|de|den|der|het|ter|ten|te|el|al|la|le|du|bin|'t|v\.?d\.?|&|d) ){0,3}$"
 )
-_COMPANY_TAIL = frozenset(["bank", "bv", "nv", "b.v", "n.v", "group", "groep", "nederland", "belgië", "belgium", "holding"])
+_COMPANY_TAIL = frozenset(
+    [
+        "bank",
+        "bv",
+        "nv",
+        "b.v",
+        "n.v",
+        "group",
+        "groep",
+        "nederland",
+        "belgië",
+        "belgium",
+        "holding",
+    ]
+)
 _STREET = re.compile(
     r"(?:straat|laan|weg|plein|gracht|kade|singel|dreef|steenweg|lei|hof|dijk|pad|straatje)$"
 )
-_STREET_WORDS = frozenset(["onderweg", "weg", "snelweg", "autoweg", "plein", "pad", "hof", "leiden", "straat", "laan"])
 _TITLE = re.compile(
     r"\b(?:dhr|mevr|mw|mvr|meneer|mijnheer|mevrouw|heer|juffrouw|dokter|dr|drs|ir|mr|meester)\b\.? "
     r"(?:en (?:mevr\w*|mw)\.? )?(?=(?:van |de |der |den |ter |'t ){0,3}(?-i:[A-ZÀ-Þ]))",
@@ -42,10 +58,42 @@ _FULL_NAME = re.compile(
 )
 _GIVEN = re.compile(r"(?:(?:van|de|der|den|ter|ten|el|'t) ){0,3}[^\W\d_][\w'’-]+")
 _CUE_WORDS = frozenset(
-    ["naam", "heet", "ben", "spreekt", "gesproken", "contact", "gebeld", "genaamd", "groet", "groeten", "groetjes", "mvg", "hoogachtend", "t.a.v", "t"]
+    [
+        "naam",
+        "heet",
+        "ben",
+        "spreekt",
+        "gesproken",
+        "contact",
+        "gebeld",
+        "genaamd",
+        "groet",
+        "groeten",
+        "groetjes",
+        "mvg",
+        "hoogachtend",
+        "t.a.v",
+        "t",
+    ]
 )
 _TITLE_WORDS = frozenset(
-    ["dhr", "mevr", "mw", "mvr", "meneer", "mijnheer", "mevrouw", "heer", "juffrouw", "dokter", "dr", "drs", "ir", "mr", "meester"]
+    [
+        "dhr",
+        "mevr",
+        "mw",
+        "mvr",
+        "meneer",
+        "mijnheer",
+        "mevrouw",
+        "heer",
+        "juffrouw",
+        "dokter",
+        "dr",
+        "drs",
+        "ir",
+        "mr",
+        "meester",
+    ]
 )
 _ACRONYM = 5
 """Letters of the longest word in capitals that is taken for a name, not for a shout."""
@@ -111,6 +159,7 @@ def _capitalised(text: str, low: str, *, titled: bool) -> list[tuple[int, int, s
         word = low[start:end]
         if start and text[start - 1] in "_#":
             continue
+        initial = word[-1] == "."
         opening = start == 0 or text[start - 1] in _ENDERS or text[start - 2 : start - 1] in _ENDERS
         linked = 0 <= previous[0] < start and _is_link(text, previous[0], start)
         if start in titles or (titles and _after_title(text, start, titles)):
@@ -119,12 +168,12 @@ def _capitalised(text: str, low: str, *, titled: bool) -> list[tuple[int, int, s
             name = not (opening and word in dutch_words() and word not in names.person) or linked
             if match[0].isupper() and len(word) > 3 and word in dutch_words():
                 name = False
-        elif linked and (previous[1] or word in _COMPANY_TAIL):
+        elif (linked and (previous[1] or word in _COMPANY_TAIL)) or _is_street(text, word, end, opening=opening):
             name = True
+        elif initial:
+            name = not opening
         elif is_dutch_word(word) or len(word) == 1:
             name = False
-        elif _STREET.search(word):
-            name = True
         elif match[0].isupper() and len(word) > 1:
             if shouting is None:
                 shouting = _is_shouting(text)
@@ -135,19 +184,24 @@ def _capitalised(text: str, low: str, *, titled: bool) -> list[tuple[int, int, s
         else:
             name = True
         if name:
-            street = end - start > 5 and word not in _STREET_WORDS and _STREET.search(word)
+            street = _is_street(text, word, end, opening=opening)
             spans.append((start, end, ADDRESS if street else NAME))
             seen.add(word)
-            previous = (end, word in names.person or start in titles)
+            previous = (end, initial or word in names.person or start in titles)
     spans += [(s, e, NAME) for s, e in starts if low[s:e] in seen or _named(text, e, spans)]
     return spans
 
 
+def _is_street(text: str, word: str, end: int, *, opening: bool) -> bool:
+    """Whether a capitalised word is a street: «Kerkstraat», and at a sentence start with number."""
+    if len(word) < 6 or not _STREET.search(word) or word in dutch_words():
+        return False
+    return not opening or text.startswith(" _getal_", end)
+
+
 def _is_link(text: str, end: int, start: int) -> bool:
-    return (
-        (start == end + 1
-        and text[end] == " ")
-        or (start - end < 16 and _LINK.match(text, end, start) is not None)
+    return (start == end + 1 and text[end] == " ") or (
+        start - end < 16 and _LINK.match(text, end, start) is not None
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from cxnlp.text.mask import IBAN_SHAPE
+from cxnlp.text.mask import IBAN_SHAPE, NOT_POSTCODE
 from cxnlp.text.names import person_spans
 from cxnlp.types import PiiSpan
 
@@ -33,18 +33,13 @@ _PHONE = re.compile(
     r"(?<![\w,+])(?:(?:\+|00)[ ]?[1-9]\d(?:[ ./()-]{0,3}\d){7,11}"
     r"|\(0\d{1,3}\)(?:[ ./-]{0,3}\d){6,8}|0[1-9](?:[ ./-]{0,3}\d){7,8})(?![\d]|[,.]\d)"
 )
+_PHONE_CUE = re.compile(r"\b(?:tel|bel|gsm|nummer|mobiel|fax|whatsapp)", re.I)
 _CARD = re.compile(r"(?<![\w.,-])\d(?:[ -]?\d){12,18}(?![\w]|[.,]\d)")
 _RRN = re.compile(r"(?<![\w.])\d{2}[. ]?\d{2}[. ]?\d{2}[- .]{0,3}\d{3}[. -]?\d{2}(?!\w)")
 _BSN = re.compile(r"(?<![\w.,+/-])\d(?:[ .]?\d){7,8}(?![\w]|[.,/-]\d)")
 _BSN_CUE = re.compile(r"\b(?:bsn|burgerservice\w*|sofi\w*)\W{0,3}(?:is|nummer|nr)?[\W]{0,5}$", re.I)
 _MONEY = re.compile(r"[€$£]\s?$")
 _UNIT = re.compile(r"\s?(?:€|euro|eur\b|km|kwh|m3|m²|gb|mb|stuks|keer|x\b|%)", re.I)
-_NOT_POSTCODE = frozenset(
-    ["OP", "EN", "IK", "IS", "DE", "AL", "NA", "OM", "IN", "TE", "ZE", "WE", "JE", "ER", "AF", "ZO", "NU", "OF", "KM", "SA", "SD", "SS"]
-)
-_STREET_NAME = (
-    r"[A-ZÀ-Þ][\w'’.-]{1,30}(?: (?:van|de|der|den|het|ter|ten|'t|[A-ZÀ-Þ][\w'’.-]{1,30})){0,4}"
-)
 _STREET = (
     r"(?:[A-ZÀ-Þ][\w'’.-]{0,40}(?:straat|laan|weg|plein|gracht|kade|singel|dreef|lei|hof|dijk|pad|"
     r"baan|markt|park|plantsoen|burg|veld|dam|wal)|(?:[A-ZÀ-Þ][\w'’.-]{1,30} ){1,3}"
@@ -52,7 +47,7 @@ _STREET = (
 )
 _HOUSE = r"\d{1,5}(?: ?-? ?[A-Za-z](?![A-Za-z])|(?:[-/ ]| bus )\d{1,4}(?!\d))?"
 _ADDRESS = re.compile(
-    rf"(?<!\w)(?:{_STREET} {_HOUSE}(?!\w)(?:,? {{0,2}}\n?[1-9]\d{{3}}(?: ?[A-Z]{{2}}(?!\w))?"
+    rf"(?<!\w)(?:(?:[A-ZÀ-Þ][\w'’.-]{{0,30}} ){{0,2}}{_STREET} {_HOUSE}(?!\w)(?:,? {{0,2}}\n?[1-9]\d{{3}}(?: ?[A-Z]{{2}}(?!\w))?"
     rf"(?: [A-ZÀ-Þ][\w'’-]+)?)?)"
 )
 _POSTCODE = re.compile(
@@ -63,9 +58,13 @@ _REFERENCE = re.compile(
     r"\b(?:(?:klant|order|bestel|factuur|dossier|polis|contract|relatie|aanvraag|lidmaatschaps?|"
     r"zaak|ticket|referentie|rekening|pakket|zending|meter|abonnee|debiteur|kenmerk|reservering|"
     r"reserverings|boekings?|schade|claim|track(?:\s?(?:&|and|en)\s?trace)?)[- ]?"
-    r"(?:nummer|nr|code|no|id)|klantnr|kenmerk|ref(?:erentie)?|bestelling|ordernr|ean(?:-code)?|"
-    r"dossier|order|polis)\b\.?\s{0,2}(?:is|was|:|=|#|-|met|nummer|nr\.?|\s){0,4}"
+    r"(?:nummer|nr|code|no|id)|klantnr|ordernr|kenmerk|ref(?:erentie)?|ean(?:-code)?)\b\.?\s{0,2}(?:is|was|:|=|#|-|met|nummer|nr\.?|\s){0,4}"
     r"(?P<id>(?=[A-Z0-9./-]*\d[A-Z0-9./-]*\d[A-Z0-9./-]*\d)[A-Z0-9]+(?:[./-][A-Z0-9]+|[ ]\d{2,})*)(?!\w)",
+    re.I,
+)
+_BARE_REFERENCE = re.compile(
+    r"\b(?:bestelling|dossier|order|polis|factuur|zending|pakket|klant|ticket|reservering)\b"
+    r"(?: is|:)?[ #]{1,3}(?P<id>[A-Z]{0,4}-?\d[\d./-]{3,20}\d)(?!\w)",
     re.I,
 )
 _PLATE = re.compile(
@@ -129,6 +128,10 @@ def _digits(match: re.Match[str]) -> str:
     return "".join(c for c in match[0] if c.isdigit())
 
 
+def _count(text: str) -> int:
+    return sum(c.isdigit() for c in text)
+
+
 def _is_iban(text: str, match: re.Match[str]) -> bool:
     from stdnum import iban
 
@@ -166,6 +169,12 @@ def _is_phone(text: str, match: re.Match[str]) -> bool:
 
     if _amount(text, match):
         return False
+    if (
+        match[0].isdigit()
+        and len(match[0]) == 9
+        and not _PHONE_CUE.search(text, max(0, match.start() - 40), match.start())
+    ):
+        return False  # «meterstand 012345678»
     number = match[0].replace("(0)", "")
     for region in ("NL", "BE"):
         try:
@@ -177,7 +186,7 @@ def _is_phone(text: str, match: re.Match[str]) -> bool:
 
 
 def _is_postcode(text: str, match: re.Match[str]) -> bool:
-    return match[1] not in _NOT_POSTCODE
+    return match[1] not in NOT_POSTCODE
 
 
 def _is_belgian_place(text: str, match: re.Match[str]) -> bool:
@@ -197,6 +206,7 @@ _NUMERIC: tuple[tuple[str, re.Pattern[str], _Check | None], ...] = (
     ("birth_date", _BIRTH, None),
     ("bsn", _BSN, lambda text, m: bool(_BSN_CUE.search(text, max(0, m.start() - 40), m.start()))),
     ("reference", _REFERENCE, None),
+    ("reference", _BARE_REFERENCE, lambda text, m: not _amount(text, m) and _count(m["id"]) > 4),
     ("phone", _PHONE, _is_phone),
     ("card", _CARD, _is_card),
     ("bsn", _BSN, _is_bsn),
