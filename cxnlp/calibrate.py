@@ -1,7 +1,8 @@
 """From logits to probabilities. The numbers are fitted in training; here they are applied.
 
 Causes: Platt scaling per label (Platt 1999), ``sigmoid(slope * logit + intercept)``.
-Emotion: vector scaling (Guo et al. 2017), ``softmax(slope * logits + intercept)``.
+Emotion: bias-corrected temperature scaling (Alexandari et al. 2020),
+``softmax(slope * logits + intercept)`` with one slope for all emotions.
 """
 
 from __future__ import annotations
@@ -46,4 +47,4 @@ def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
 def softmax(x: NDArray[np.float64]) -> NDArray[np.float64]:
     """Softmax over the last axis, stable for large values."""
     exp = np.exp(x - x.max(axis=-1, keepdims=True))
-    return exp / exp.sum(axis=-1, keepdims=True)
+    return np.asarray(exp / exp.sum(axis=-1, keepdims=True))

@@ -104,7 +104,7 @@ class LinearScorer:
                 row[:k] += self._fused[rows].sum(0)
                 row[k] += self._squares[rows].sum()
         words, letters = sums[:, : k + 1], sums[:, k + 1 :]
-        return (
+        return np.asarray(
             self.bias + words[:, :k] * _scale(words[:, k]) + letters[:, :k] * _scale(letters[:, k])
         )
 

@@ -129,19 +129,15 @@ def train(
     }
     final: dict[str, Fitted] = {}
     seconds = dict.fromkeys(oof, 0.0)
-    done = 0
-    for name, f, logits, fitted, took in _run(
-        tasks, texts, every, truth, fold, taxonomy, seed, jobs
-    ):
-        done += 1
+    results = _run(tasks, texts, every, truth, fold, taxonomy, seed, jobs)
+    for done, (name, f, logits, fitted, took) in enumerate(results, 1):
         seconds[name] += took
         if fitted is None:
             oof[name][fold == f] = logits
         else:
             final[name] = fitted
-        progress(
-            f"{name}: {'whole training split' if f < 0 else f'fold {f + 1}'}", done, len(tasks)
-        )
+        what = "whole training split" if f < 0 else f"fold {f + 1}"
+        progress(f"{name}: {what}", done, len(tasks))
     trained = []
     for config in configs:
         calibration = fit_calibration(oof[config.name], truth, len(taxonomy.causes))
@@ -190,8 +186,8 @@ def _task(
         prime(every)
     start = time.perf_counter()
     rows = np.flatnonzero(fold != f)
-    fitted = config.fit([texts[i] for i in rows], truth.take(rows), taxonomy, seed)
+    fitted = config.fit([texts[int(i)] for i in rows], truth.take(rows), taxonomy, seed)
     if f < 0:
         return config.name, f, None, fitted, time.perf_counter() - start
-    logits = fitted.logits([texts[i] for i in np.flatnonzero(fold == f)])
+    logits = fitted.logits([texts[int(i)] for i in np.flatnonzero(fold == f)])
     return config.name, f, logits, None, time.perf_counter() - start

@@ -248,7 +248,7 @@ def _per_label(
 
 def doubt(scored: Scored, given: NDArray[Any]) -> FloatArray:
     """How unsure the causes of each message are: the largest chance that one is wrong, (n,)."""
-    return np.where(given == 1, 1 - scored.causes, scored.causes).max(1)
+    return np.asarray(np.where(given == 1, 1 - scored.causes, scored.causes).max(1))
 
 
 def risk_coverage(truth: Truth, scored: Scored, given: NDArray[Any]) -> list[dict[str, float]]:

@@ -17,12 +17,12 @@ FloatArray = NDArray[np.float64]
 
 
 def fit_calibration(logits: NDArray[Any], truth: Truth, n_causes: int) -> Calibration:
-    """Platt scaling per cause and vector scaling for emotion, on held-out logits (n, K)."""
+    """Platt scaling per cause; for emotion one temperature and a bias per label, (n, K) logits."""
     slope = np.ones(logits.shape[1])
     intercept = np.zeros(logits.shape[1])
     for j in range(n_causes):
         slope[j], intercept[j] = _platt(logits[:, j].astype(float), truth.causes[:, j])
-    slope[n_causes:], intercept[n_causes:] = _vector_scaling(
+    slope[n_causes:], intercept[n_causes:] = _temperature_and_bias(
         logits[:, n_causes:].astype(float), truth
     )
     return Calibration(slope.astype(np.float32), intercept.astype(np.float32), n_causes)
@@ -46,7 +46,7 @@ def _platt(logits: FloatArray, truth: NDArray[Any]) -> tuple[float, float]:
     return float(fitted.x[0]), float(fitted.x[1])
 
 
-def _vector_scaling(logits: FloatArray, truth: Truth) -> tuple[FloatArray, FloatArray]:
+def _temperature_and_bias(logits: FloatArray, truth: Truth) -> tuple[FloatArray, FloatArray]:
     k = logits.shape[1]
     target = emotion_targets(truth, k)
 

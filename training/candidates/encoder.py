@@ -62,7 +62,7 @@ def _encode(texts: list[str]) -> NDArray[np.float32]:
     for start in range(0, len(order), 32):
         rows = order[start : start + 32]
         found[rows] = _encoder().encode([texts[i][:2000] or " " for i in rows])
-    return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9)
+    return np.asarray(found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9))
 
 
 @dataclass(frozen=True)

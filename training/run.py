@@ -1,0 +1,268 @@
+"""The main job: train the candidates, log them, judge the best, and label sample messages."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cxnlp import bundle as bundles
+from cxnlp.classifier import Classifier
+from cxnlp.errors import TrainingError
+from cxnlp.labels import Taxonomy
+from cxnlp.record import Record
+from training import report as reports
+from training.bundles import (
+    folder_size,
+    is_shippable,
+    make_bundle,
+    version_of,
+)
+from training.candidates import Config
+from training.card import model_card
+from training.corpus import Corpus
+from training.fit import Trained, train
+from training.metrics import Truth, decided, evaluate, summary_vector
+from training.plots import save_plots
+
+RUNS = Path(".cache") / "runs"
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run leaves behind.
+
+    Attributes
+    ----------
+    folder
+        The run's folder: ``bundle/``, ``report.json``, ``report.md``, ``plots/``.
+    report
+        The figures; see `training.report`.
+    winner
+        The best candidate that can be shipped.
+    model
+        Its bundle, loaded from disk.
+    """
+
+    folder: Path
+    report: dict[str, Any]
+    winner: Trained
+    model: Classifier
+
+
+def run_candidates(
+    configs: Sequence[Config],
+    corpus: Corpus,
+    *,
+    jobs: int = 2,
+    seed: int = 13,
+    agreement: dict[str, Any] | None = None,
+    runs: Path = RUNS,
+    progress: Progress = lambda what, done, total: None,
+) -> Outcome:
+    """Train and evaluate candidates and write the best shippable one as a bundle.
+
+    The winner is chosen on out-of-fold scores of the training split (mean of the macro-F1 of
+    causes and of emotion), so that the test split stays a test.
+
+    Raises
+    ------
+    TrainingError
+        If no candidate can be shipped, or a split is empty.
+    """
+    parts = {name: corpus.part(name) for name in ("train", "dev", "test")}
+    for name, records in parts.items():
+        if not records:
+            raise TrainingError(f"The {name} split is empty; a run needs all three splits.")
+    trained = train(
+        configs,
+        parts["train"],
+        corpus.taxonomy,
+        groups=corpus.groups_of(parts["train"]),
+        also=[record.text for name in ("dev", "test") for record in parts[name]],
+        jobs=jobs,
+        seed=seed,
+        progress=progress,
+    )
+    candidates = []
+    for position, one in enumerate(trained):
+        progress(f"{one.config.name}: evaluate", position, len(trained))
+        candidates.append(describe(one, parts, corpus.taxonomy))
+    shippable = [one for one in trained if is_shippable(one)]
+    if not shippable:
+        raise TrainingError("None of the candidates can be shipped; add one of kind 'wordgrams'.")
+    goodness = {c["name"]: _goodness(c["oof"]["summary"]) for c in candidates}
+    winner = max(shippable, key=lambda one: goodness[one.config.name])
+    version = version_of(winner.config, corpus.digest)
+    progress(f"{winner.config.name}: learning curve", 0, 1)
+    report: dict[str, Any] = {
+        "version": version,
+        "winner": winner.config.name,
+        "data": {"digest": corpus.digest, **{name: len(rows) for name, rows in parts.items()}},
+        "candidates": candidates,
+        "agreement": agreement,
+        "learning_curve": learning_curve(winner.config, parts, corpus, jobs=jobs, seed=seed),
+    }
+    bundle = make_bundle(
+        winner,
+        corpus.taxonomy,
+        version=version,
+        heldout=parts["dev"],
+        info={
+            "title": winner.config.title,
+            "trained_on": report["data"],
+            "test": next(c for c in candidates if c["name"] == winner.config.name)["test"][
+                "summary"
+            ],
+        },
+    )
+    report["promises"] = reports.promises(Classifier(bundle))
+    folder = runs / version
+    write_run(bundle, report, folder, corpus.taxonomy)
+    return Outcome(folder, report, winner, Classifier(bundles.load(folder / "bundle")))
+
+
+def describe(one: Trained, parts: dict[str, list[Record]], taxonomy: Taxonomy) -> dict[str, Any]:
+    """A candidate's figures, out of fold and on the dev and test splits."""
+    return {
+        "name": one.config.name,
+        "kind": one.config.kind,
+        "title": one.config.title,
+        "params": dict(one.config.params),
+        "shippable": is_shippable(one),
+        "seconds": round(one.seconds, 1),
+        "oof": evaluate(parts["train"], one.oof, one.rule, taxonomy),
+        **{
+            name: evaluate(
+                parts[name], one.score([r.text for r in parts[name]]), one.rule, taxonomy
+            )
+            for name in ("dev", "test")
+        },
+    }
+
+
+def learning_curve(
+    config: Config,
+    parts: dict[str, list[Record]],
+    corpus: Corpus,
+    *,
+    jobs: int,
+    seed: int,
+    shares: Sequence[float] = (0.125, 0.25, 0.5, 1.0),
+    also: Sequence[Record] = (),
+) -> list[dict[str, Any]]:
+    """Macro-F1 of causes and emotion on the test split (and other messages) by training size.
+
+    Whole groups are drawn, smaller draws inside larger ones.
+    """
+    records = parts["train"]
+    groups = corpus.groups_of(records)
+    names = sorted(set(groups))
+    order = np.random.default_rng(seed).permutation(len(names))
+    rank = {names[i]: position / len(names) for position, i in enumerate(order)}
+    points = []
+    for share in shares:
+        some = [r for r, g in zip(records, groups, strict=True) if rank[g] < share]
+        [one] = train(
+            [config],
+            some,
+            corpus.taxonomy,
+            groups=[corpus.groups[r.id] for r in some],
+            jobs=jobs,
+            folds=3,
+            seed=seed,
+        )
+        point: dict[str, Any] = {"n": len(some)}
+        for name, rows in (("test", parts["test"]), ("other", list(also))):
+            if not rows:
+                continue
+            truth = Truth.of(rows, corpus.taxonomy)
+            scored = one.score([r.text for r in rows])
+            given, emotion, _ = decided(one.rule, scored)
+            figures = summary_vector(truth, scored.causes, given, emotion, corpus.taxonomy)
+            point[f"{name} causes"] = round(figures["macro_f1"], 4)
+            point[f"{name} emotion"] = round(figures["emotion_macro_f1"], 4)
+        points.append(point)
+    return points
+
+
+def write_run(
+    bundle: bundles.Bundle, report: dict[str, Any], folder: Path, taxonomy: Taxonomy
+) -> None:
+    """Put the bundle with its card, the report and the plots into the run's folder."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
+    bundles.save(
+        bundle,
+        folder / "bundle",
+        extra={"README.md": model_card(report, taxonomy), "report.json": text},
+    )
+    (folder / "report.json").write_text(text, encoding="utf-8")
+    (folder / "report.md").write_text(reports.to_markdown(report, taxonomy), encoding="utf-8")
+    save_plots(report, folder / "plots")
+
+
+def latency_ms(model: Classifier, texts: Sequence[str], *, repeats: int = 3) -> float:
+    """Median milliseconds of one prediction, warmed up, on this machine."""
+    some = list(texts[:200])
+    for text in some:
+        model.predict(text)
+    times = []
+    for _ in range(repeats):
+        for text in some:
+            start = time.perf_counter()
+            model.predict(text)
+            times.append(time.perf_counter() - start)
+    return float(np.median(times) * 1000)
+
+
+def size_mb(outcome: Outcome) -> float:
+    """Megabytes of the run's bundle."""
+    return folder_size(outcome.folder / "bundle")
+
+
+def _goodness(summary: dict[str, Any]) -> float:
+    return float(summary["macro_f1"]["value"] + summary["emotion_macro_f1"]["value"]) / 2
+
+
+@contextmanager
+def bar() -> Iterator[Progress]:
+    """A progress function that draws a bar on a terminal and prints lines elsewhere."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import (
+        Progress as Bar,
+    )
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda what, done, total: console.print(f"[{done}/{total}] {what}", markup=False)
+        return
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Bar(*columns, console=console) as drawn:
+        task = drawn.add_task("start", total=None)
+        yield lambda what, done, total: drawn.update(
+            task, description=what, completed=done, total=total
+        )
