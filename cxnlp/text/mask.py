@@ -37,7 +37,35 @@ _WEB = re.compile(
 )
 
 NOT_POSTCODE = frozenset(
-    ["OP", "EN", "IK", "IS", "DE", "AL", "NA", "OM", "IN", "TE", "ZE", "WE", "JE", "ER", "AF", "ZO", "NU", "OF", "KM", "GB", "MB", "CM", "MM", "KG", "SA", "SD", "SS"]
+    [
+        "OP",
+        "EN",
+        "IK",
+        "IS",
+        "DE",
+        "AL",
+        "NA",
+        "OM",
+        "IN",
+        "TE",
+        "ZE",
+        "WE",
+        "JE",
+        "ER",
+        "AF",
+        "ZO",
+        "NU",
+        "OF",
+        "KM",
+        "GB",
+        "MB",
+        "CM",
+        "MM",
+        "KG",
+        "SA",
+        "SD",
+        "SS",
+    ]
 )
 """Two capitals after four digits that are no letters of a Dutch postcode."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from cxnlp.text.lexicon import dutch_words, is_dutch_word, known_names, word_set
+from cxnlp.text.lexicon import dutch_words, is_dutch_word, known_names, language_words, word_set
 from cxnlp.text.offsets import Edit
 
 NAME = "_naam_"
@@ -95,6 +95,11 @@ _TITLE_WORDS = frozenset(
         "meester",
     ]
 )
+# After an unknown word at the start of a sentence, these show that it names somebody.
+_VERB = re.compile(
+    r" (?:belt|heeft|wil|doet|levert|geeft|zegt|zei|stuurt|reageert|neemt|weigert|laat|houdt|rekent|"
+    r"vraagt|bezorgt|antwoordt|belde|beloofde|leverde|stuurde)\b"
+)
 _ACRONYM = 5
 """Letters of the longest word in capitals that is taken for a name, not for a shout."""
 _ENDERS = frozenset(".!?:;\n\"'()[]*•>|/-")
@@ -109,6 +114,8 @@ def name_edits(text: str, words: frozenset[str]) -> list[Edit]:
     spans = _capitalised(text, low, titled=not words.isdisjoint(_TITLE_WORDS))
     if not words.isdisjoint(_CUE_WORDS):
         spans += _introduced(text, low)
+    if NAME in text:  # a company's web address, already masked: joins «Jan van bol.com»
+        spans += [(m.start(), m.end(), NAME) for m in re.finditer(NAME, text)]
     known = known_names().any
     if not words.isdisjoint(known):
         spans += [(m.start(), m.end(), NAME) for m in _WORD.finditer(low) if m[0] in known]
@@ -150,7 +157,7 @@ def _capitalised(text: str, low: str, *, titled: bool) -> list[tuple[int, int, s
     spans: list[tuple[int, int, str]] = []
     starts: list[tuple[int, int]] = []
     seen: set[str] = set()
-    names = known_names()
+    names, function_words = known_names(), language_words()["nl"]
     titles = {m.end() for m in _TITLE.finditer(text)} if titled else set()
     shouting: bool | None = None
     previous = (-1, False)  # end of the last name, and whether it was a given name
@@ -162,13 +169,16 @@ def _capitalised(text: str, low: str, *, titled: bool) -> list[tuple[int, int, s
         initial = word[-1] == "."
         opening = start == 0 or text[start - 1] in _ENDERS or text[start - 2 : start - 1] in _ENDERS
         linked = 0 <= previous[0] < start and _is_link(text, previous[0], start)
-        if start in titles or (titles and _after_title(text, start, titles)):
+        if titles and (title := _title_before(text, start, titles)) is not None:
             name = True
+            start = title
         elif word in names.capital or word in names.person:
             name = not (opening and word in dutch_words() and word not in names.person) or linked
             if match[0].isupper() and len(word) > 3 and word in dutch_words():
                 name = False
-        elif (linked and (previous[1] or word in _COMPANY_TAIL)) or _is_street(text, word, end, opening=opening):
+        elif (
+            linked and ((previous[1] and word not in _function_words()) or word in _COMPANY_TAIL)
+        ) or _is_street(text, word, end, opening=opening):
             name = True
         elif initial:
             name = not opening
@@ -178,7 +188,7 @@ def _capitalised(text: str, low: str, *, titled: bool) -> list[tuple[int, int, s
             if shouting is None:
                 shouting = _is_shouting(text)
             name = not shouting and not opening and len(word) <= _ACRONYM
-        elif opening:
+        elif opening and not _VERB.match(text, end):
             starts.append((start, end))
             name = False
         else:
@@ -205,15 +215,16 @@ def _is_link(text: str, end: int, start: int) -> bool:
     )
 
 
-def _after_title(text: str, start: int, titles: set[int]) -> bool:
-    """Whether only small words stand between a title and this capital: «mevrouw van den Berg»."""
-    return any(
-        at < start < at + 16 and _LINK.match(" " + text[at:start]) is not None for at in titles
-    )
+def _title_before(text: str, start: int, titles: set[int]) -> int | None:
+    """Return the end of a title with only small words after it: «mevrouw van den Berg»."""
+    for at in range(start, max(-1, start - 16), -1):
+        if at in titles and (at == start or _LINK.match(" " + text[at:start])):
+            return at
+    return None
 
 
 def _named(text: str, end: int, spans: list[tuple[int, int, str]]) -> bool:
-    """An unknown word at the start of a sentence with a name right after it: «Mieke Peeters»."""
+    """Tell an unknown word at the start of a sentence with a name right after it: «Mieke Peeters»."""
     return any(_is_link(text, end, start) for start, _, _ in spans)
 
 

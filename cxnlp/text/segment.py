@@ -20,13 +20,15 @@ _ABBREVIATION = re.compile(
 )
 _LOWER = re.compile(r"\s+[a-zà-ÿ0-9(]")
 _CLAUSE = re.compile(
-    r"[,;](?=\s)|,(?=[^\W\d_]{2})|:(?=\s)|\s[-(]\s?(?=\w)|\)(?=\s)"
+    r"[,;](?=\s)|,(?=[^\W\d_]{2})|:(?=\s)|\s-(?=\s)"
     r"|\s+(?=(?:maar|want|omdat|terwijl|doordat|zodat|hoewel|ondanks|echter|aangezien|waardoor|"
     r"waarna|dus|en (?:toen|daarna|nu|dan|vervolgens|toch|ook|nog|nooit|niemand|ik|wij|we|ze|zij|"
     r"hij|het|er|geen|niet|niets|krijg|kreeg|als|dat|dit|de|weer))\b)",
     re.I,
 )
 _MIN_WORDS = 2
+_LOOK = 60
+"""Characters in which a second word is looked for."""
 
 
 def sentences(text: str) -> list[Span]:
@@ -53,9 +55,13 @@ def clauses(text: str) -> list[Span]:
     for first, last in sentences(text):
         start = first
         for match in _CLAUSE.finditer(text, first, last):
-            cut = match.end() if text[match.start()] in ",;:)" else match.start()
+            cut = match.end() if text[match.start()] in ",;:" else match.start()
             # A lone word is no clause: «Helaas, niemand gezien», «rood, wit en blauw».
-            if len(text[start:cut].split()) >= _MIN_WORDS <= len(text[cut:last].split()):
+            if (
+                len(text[start:cut].split())
+                >= _MIN_WORDS
+                <= len(text[cut : min(last, cut + _LOOK)].split())
+            ):
                 _add(spans, text, start, cut)
                 start = cut
         _add(spans, text, start, last)
