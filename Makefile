@@ -1,0 +1,46 @@
+# Every target sets up what it needs; a second call starts at once.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# One numerical thread a process: joblib runs processes in parallel, and results do not depend
+# on how many threads a machine has.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+
+.PHONY: help run test lint format bench check wheel clean
+.DEFAULT_GOAL := help
+
+help: ## show what can be made
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(READY): pyproject.toml
+	@echo "Setting up $(VENV): about two minutes, once."
+	@test -d $(VENV) || $(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	@touch $@
+
+run: $(READY) ## train the candidates, log them, judge the best, label ten messages (10 minutes)
+	@$(BIN)/python -m training run
+
+test: $(READY) ## run the tests (a few minutes)
+	@$(BIN)/python -m pytest -n 2
+
+lint: $(READY) ## formatting, style, types, import direction
+	@scripts/lint
+
+format: $(READY) ## put the formatting right
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+bench: $(READY) ## speed, size and quality beside peers, into the README
+	@$(BIN)/python -m training.bench
+
+check: $(READY) ## validate the corpus and print what it holds
+	@$(BIN)/python -m training check
+
+wheel: $(READY) ## build the wheel, install it alone, predict with it
+	@scripts/wheel
+
+clean: ## remove the environment and every cache
+	rm -rf $(VENV) .cache build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
