@@ -8,6 +8,7 @@ of a sentence, unless the word is a known name or is a name elsewhere in the sam
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 
 from cxnlp.text.lexicon import dutch_words, is_dutch_word, known_names, language_words, word_set
 from cxnlp.text.offsets import Edit
@@ -177,7 +178,7 @@ def _capitalised(text: str, low: str, *, titled: bool) -> list[tuple[int, int, s
             if match[0].isupper() and len(word) > 3 and word in dutch_words():
                 name = False
         elif (
-            linked and ((previous[1] and word not in _function_words()) or word in _COMPANY_TAIL)
+            linked and ((previous[1] and word not in function_words) or word in _COMPANY_TAIL)
         ) or _is_street(text, word, end, opening=opening):
             name = True
         elif initial:
@@ -198,7 +199,9 @@ def _capitalised(text: str, low: str, *, titled: bool) -> list[tuple[int, int, s
             spans.append((start, end, ADDRESS if street else NAME))
             seen.add(word)
             previous = (end, initial or word in names.person or start in titles)
-    spans += [(s, e, NAME) for s, e in starts if low[s:e] in seen or _named(text, e, spans)]
+    if starts and spans:
+        begins = [start for start, _, _ in spans]
+        spans += [(s, e, NAME) for s, e in starts if low[s:e] in seen or _named(text, e, begins)]
     return spans
 
 
@@ -210,9 +213,11 @@ def _is_street(text: str, word: str, end: int, *, opening: bool) -> bool:
 
 
 def _is_link(text: str, end: int, start: int) -> bool:
-    return (start == end + 1 and text[end] == " ") or (
-        start - end < 16 and _LINK.match(text, end, start) is not None
-    )
+    if start == end:
+        return text[end - 1] == "."  # «J.Jansen»
+    if start == end + 1:
+        return text[end] == " "
+    return start - end < 16 and _LINK.match(text, end, start) is not None
 
 
 def _title_before(text: str, start: int, titles: set[int]) -> int | None:
@@ -223,15 +228,16 @@ def _title_before(text: str, start: int, titles: set[int]) -> int | None:
     return None
 
 
-def _named(text: str, end: int, spans: list[tuple[int, int, str]]) -> bool:
-    """Tell an unknown word at the start of a sentence with a name right after it: «Mieke Peeters»."""
-    return any(_is_link(text, end, start) for start, _, _ in spans)
+def _named(text: str, end: int, begins: list[int]) -> bool:
+    """Tell a name at the start of a sentence by the one right after it: «Mieke Peeters»."""
+    after = bisect_left(begins, end)
+    return after < len(begins) and _is_link(text, end, begins[after])
 
 
 def _is_shouting(text: str) -> bool:
     """Whether capitals are the writer's habit: a third of the words of two letters or more."""
     words = [word for word in _WORD.findall(text) if len(word) > 1]
-    return sum(word.isupper() for word in words) * 3 > len(words)
+    return 3 * sum(map(str.isupper, words)) > len(words)
 
 
 def _join(text: str, spans: list[tuple[int, int, str]]) -> list[Edit]:
