@@ -119,8 +119,8 @@ class LinearScorer:
         sums = np.array([self._word(word) for word in types])
         total = sums.sum(0)
         pair_rows = self.block.rows(pairs)
-        words_scale = float(_scale(total[k] + self._squares[pair_rows].sum()))
-        letters_scale = float(_scale(total[-1]))
+        words_scale = _scale(total[k] + self._squares[pair_rows].sum()).item()
+        letters_scale = _scale(total[-1]).item()
         share = dict(
             zip(types, sums[:, :k] * words_scale + sums[:, k + 1 : -1] * letters_scale, strict=True)
         )
