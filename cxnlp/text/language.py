@@ -17,8 +17,9 @@ from cxnlp.text.lexicon import is_dutch_word, language_words, word_set
 
 NAMES: Final = {"nl": "Dutch", "en": "English", "de": "German", "fr": "French", "af": "Afrikaans"}
 
-_OTHER_SCRIPT = re.compile(r"[\u0370-\u1cff\u2c80-\u2dff\u3040-\ud7ff\uf900-\ufdff\uff66-\uffdc]")
-_LATIN = re.compile(r"[a-zA-Zà-öø-ÿ]")
+# Not compiled at import: such wide ranges take milliseconds, and few texts need them.
+_OTHER_SCRIPT = "[\u0370-\u1cff\u2c80-\u2dff\u3040-\ud7ff\uf900-\ufdff\uff66-\uffdc]"
+_LATIN = "[a-zA-Zà-öø-ÿ]"
 _MIXED = 6
 """So many distinct Dutch words are a Dutch part of a mixed message, whatever else is in it."""
 
@@ -89,4 +90,4 @@ def is_foreign_script(text: str) -> bool:
     """Whether most letters are of another script than the Latin one."""
     if text.isascii():
         return False
-    return len(_OTHER_SCRIPT.findall(text)) > len(_LATIN.findall(text))
+    return len(re.findall(_OTHER_SCRIPT, text)) > len(re.findall(_LATIN, text))

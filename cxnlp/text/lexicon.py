@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from importlib.resources import files
+from pathlib import Path
 
 _WORD = re.compile(r"[a-zà-öø-ÿœ]+(?:['-][a-zà-öø-ÿœ]+)*")
 # Forms that few names have: «geëscaleerd», «onbereikbaarheid», «vertraging», «belachelijk».
@@ -25,7 +25,7 @@ class Names:
 
 
 def _lines(name: str) -> list[str]:
-    source = files("cxnlp.text").joinpath("data", name).read_text(encoding="utf-8")
+    source = (Path(__file__).parent / "data" / name).read_text(encoding="utf-8")
     return [line for line in source.splitlines() if line and not line.startswith("#")]
 
 

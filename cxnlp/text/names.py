@@ -142,7 +142,7 @@ def _introduced(text: str, low: str) -> list[tuple[int, int, str]]:
         at = cue.end()
         while match := _GIVEN.match(text, at):
             word = low[match.start() : match.end()].split(" ")[-1]
-            if word in dutch_words() or word.startswith("_"):
+            if is_dutch_word(word) or word.startswith("_"):
                 break
             spans.append((match.start(), match.end(), NAME))
             at = match.end()
