@@ -20,6 +20,21 @@ from cxnlp.errors import RecordError, TrainingError
 from cxnlp.labels import DEFAULT, Taxonomy
 from cxnlp.record import Record
 from training.splits import SPLITS, assign, group, read_splits
+from training.table import Problem, load_table
+
+__all__ = [
+    "CACHE",
+    "DATA",
+    "Corpus",
+    "Pair",
+    "Problem",
+    "lines",
+    "load_contrast",
+    "load_corpus",
+    "load_table",
+    "message_files",
+    "parse",
+]
 
 DATA = Path(__file__).parent / "data"
 CACHE = Path(__file__).parent.parent / ".cache" / "datasets"
@@ -48,6 +63,12 @@ class Corpus:
     split: Mapping[str, str]
     groups: Mapping[str, str]
     taxonomy: Taxonomy = field(repr=False, default=DEFAULT)
+
+    @classmethod
+    def of(cls, records: Sequence[Record], taxonomy: Taxonomy = DEFAULT) -> Corpus:
+        """Group and split records that come from elsewhere, one's own table for one."""
+        groups = group(records)
+        return cls(tuple(records), assign(records, groups=groups), groups, taxonomy)
 
     def part(self, name: str) -> list[Record]:
         """The records of one split."""
@@ -109,21 +130,20 @@ def message_files(folder: Path) -> list[Path]:
     return files
 
 
-def json_lines(path: Path) -> Iterator[tuple[int, Any]]:
-    """Line numbers from 1 and parsed values of a JSONL file; blank lines are passed over.
-
-    Raises
-    ------
-    RecordError
-        If a line is not JSON or not UTF-8; the message names file and line.
-    """
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
+def lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Line numbers from 1 and the lines of a JSONL file; blank ones are passed over."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
             if line.strip():
-                try:
-                    yield number, json.loads(line)
-                except ValueError as error:
-                    raise RecordError(f"{path.name}:{number}: not a JSON line: {error}.") from error
+                yield number, line
+
+
+def parse(line: bytes) -> Any:
+    """The value of a JSON line; raises `RecordError` where it is none."""
+    try:
+        return json.loads(line.decode("utf-8"))
+    except ValueError as error:
+        raise RecordError(f"Expected one JSON object in UTF-8 on the line; {error}.") from error
 
 
 def load_corpus(
@@ -176,9 +196,9 @@ def load_corpus(
 def load_contrast(path: Path, *, taxonomy: Taxonomy = DEFAULT) -> list[Pair]:
     """The contrast pairs of a file; raises `RecordError` with file and line for the first bad one."""
     pairs = []
-    for number, data in json_lines(path):
+    for number, line in lines(path):
         try:
-            pairs.append(Pair.from_dict(data, taxonomy=taxonomy))
+            pairs.append(Pair.from_dict(parse(line), taxonomy=taxonomy))
         except RecordError as error:
             raise RecordError(f"{path.name}:{number}: {error}") from error
     return pairs
@@ -227,9 +247,9 @@ def _rows(
     taxonomy = Taxonomy.from_dict(labels)
     records: dict[str, Record] = {}
     for path in map(Path, paths):
-        for number, data in json_lines(path):
+        for number, line in lines(path):
             try:
-                record = Record.from_dict(data, taxonomy=taxonomy)
+                record = Record.from_dict(parse(line), taxonomy=taxonomy)
             except RecordError as error:
                 raise RecordError(f"{path.name}:{number}: {error}") from error
             if record.id in records:
