@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from cxnlp.labels import Taxonomy
 from training.metrics import Truth
-from training.tune import emotion_targets
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,8 @@ def fit(
     pipe = nlp.add_pipe("textcat_multilabel", config={"model": model})
     for label in labels:
         pipe.add_label(label)
-    targets = np.hstack([truth.causes, emotion_targets(truth, len(taxonomy.emotions))])
+    emotions = truth.emotion[:, None] == np.arange(len(taxonomy.emotions))
+    targets = np.hstack([truth.causes, emotions])  # 0 or 1: this component takes no soft targets
     examples = [
         Example.from_dict(
             nlp.make_doc(text), {"cats": dict(zip(labels, map(float, row), strict=True))}
