@@ -1,0 +1,347 @@
+"""What the verbs of ``python -m training`` do; each takes parsed options and returns an exit code."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from argparse import Namespace
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import cxnlp
+from cxnlp import bundle as bundles
+from cxnlp.classifier import Classifier
+from cxnlp.errors import InputError, TrainingError
+from cxnlp.labels import DEFAULT, Taxonomy
+from cxnlp.record import Record
+from training import report as reports
+from training import tracking
+from training.agreement import measured_agreement
+from training.bundles import evaluate_model, folder_size, score
+from training.candidates import CONFIG, all_configs, read_config
+from training.card import fill_blocks, read_report, readme_blocks
+from training.check import run_check
+from training.corpus import DATA, Corpus, load_corpus
+from training.gate import Entrant, Verdict, judge
+from training.metrics import Truth, decided, paired_bootstrap, summary_vector
+from training.registry import Store
+from training.registry import promote as move_champion
+from training.registry import rollback as move_back
+from training.run import Outcome, bar, latency_ms, run_candidates
+from training.splits import assign, group
+from training.table import Problem, load_table
+
+__all__ = ["CONFIG", "card", "check", "compare", "evaluate", "promote", "rollback", "run", "train"]
+
+ROOT = Path(__file__).parent.parent
+_SAMPLES = DATA / "samples.txt"
+
+
+def run(options: Namespace) -> int:
+    """Train all candidates on the shipped corpus, log, judge, and label sample messages."""
+    print(
+        "Trains every candidate on the corpus, logs them to MLflow, puts the best through the "
+        "gate and labels ten messages: about ten minutes on two cores."
+    )
+    configs = all_configs()
+    if options.only:
+        known = {config.name for config in configs}
+        for name in options.only:
+            if name not in known:
+                raise InputError(
+                    f"Unknown candidate {name!r}; known are {', '.join(sorted(known))}."
+                )
+        configs = [config for config in configs if config.name in options.only]
+    corpus = load_corpus()
+    with bar() as progress:
+        outcome = run_candidates(
+            configs,
+            corpus,
+            jobs=options.jobs,
+            agreement=measured_agreement(corpus),
+            progress=progress,
+        )
+    store = Store()
+    verdict = _judge(
+        outcome.model, outcome.folder / "bundle", _champion(store), corpus.part("test")
+    )
+    logged = tracking.log_run(outcome, verdict, corpus)
+    _settle_verdict(verdict, outcome, store, logged)
+    print("\n" + _terminal_table(outcome.report["candidates"]))
+    print(f"\n{verdict.to_markdown()}\n")
+    print(f"Report: {outcome.folder / 'report.md'}    MLflow: {logged.uri}\n")
+    _label_samples(cxnlp.load())
+    return 0 if verdict.outcome != "refused" else 1
+
+
+def check(options: Namespace) -> int:
+    """Validate the corpus, or a table of one's own."""
+    if options.data is None:
+        return run_check(DATA, real=options.real, out=sys.stdout)
+    records, problems = _read_table(options, report_only=True)
+    for problem in problems:
+        print(problem)
+    found = [problem for problem in problems if not problem.note]
+    print(f"{len(records):,} messages can be used; {len(found):,} problems.")
+    return 1 if found else 0
+
+
+def train(options: Namespace) -> int:
+    """Train one candidate on labelled messages of one's own."""
+    corpus = _own_corpus(options)
+    with bar() as progress:
+        outcome = run_candidates(
+            [read_config(options.config)], corpus, jobs=options.jobs, progress=progress
+        )
+    logged = tracking.log_run(outcome, None, corpus)
+    if options.output.exists():
+        bundles.verify(options.output)  # never overwrite anything that is not a model
+        shutil.rmtree(options.output)
+    shutil.copytree(outcome.folder / "bundle", options.output)
+    print("\n" + _terminal_table(outcome.report["candidates"]))
+    print(
+        f"\nModel: {options.output}    report: {outcome.folder / 'report.md'}    MLflow: {logged.uri}"
+    )
+    print(
+        f"Next: python -m training compare models/champion {options.output} --data {options.data}"
+    )
+    return 0
+
+
+def evaluate(options: Namespace) -> int:
+    """Measure a model on labelled messages: a file, or the test split of the corpus."""
+    model = cxnlp.load(options.model)
+    records, what = _records(options, model.taxonomy)
+    figures = evaluate_model(model, records)
+    if options.json:
+        print(json.dumps(figures, indent=1))
+        return 0
+    print(f"{model.name} {model.version} on {what}, n={figures['n']:,}; 95% intervals\n")
+    for name, title in reports.SUMMARY.items():
+        print(f"{title:45s} {reports.with_interval(figures['summary'][name])}")
+    print("\n" + reports.causes_table(figures) + "\n\n" + reports.emotions_table(figures))
+    return 0
+
+
+def compare(options: Namespace) -> int:
+    """Measure two models on the same messages, with the interval of the difference."""
+    first, second = cxnlp.load(options.first), cxnlp.load(options.second)
+    _same_labels(first, second)
+    records, what = _records(options, first.taxonomy)
+    truth = Truth.of(records, first.taxonomy)
+    scored = [score(model, records) for model in (first, second)]
+    answers = [decided(m.bundle.rule, s) for m, s in zip((first, second), scored, strict=True)]
+
+    def figures(which: int, rows: Any) -> Any:
+        given, emotion, _ = answers[which]
+        values = summary_vector(
+            truth.take(rows), scored[which].causes[rows], given[rows], emotion[rows], first.taxonomy
+        )
+        return np.array(list(values.values()))
+
+    every = np.arange(len(truth))
+    a, b = figures(0, every), figures(1, every)
+    low, high = paired_bootstrap(figures, len(truth))
+    rows = [
+        [
+            title,
+            reports.short(a[i]),
+            reports.short(b[i]),
+            f"{b[i] - a[i]:+.3f} ({low[i]:+.3f} to {high[i]:+.3f})",
+        ]
+        for i, title in enumerate(reports.SUMMARY.values())
+    ]
+    print(f"On {what}, n={len(truth):,}; paired 95% interval of the difference\n")
+    print(reports.table(["", options.first, options.second, "difference"], rows))
+    return 0
+
+
+def promote(options: Namespace) -> int:
+    """Put a model through the gate and, if it passes, make it the champion."""
+    store = (
+        Store(models=options.models, cache=options.models / ".cache") if options.models else Store()
+    )
+    model = cxnlp.load(options.folder)
+    champion = _champion(store)
+    if champion is not None:
+        _same_labels(champion, model)
+    records, what = _records(options, model.taxonomy, test_only=True)
+    verdict = _judge(model, options.folder, champion, records)
+    print(f"On {what}, n={len(records):,}\n\n{verdict.to_markdown()}")
+    if verdict.outcome != "promote":
+        return 0 if verdict.outcome == "reproduced" else 1
+    moved = move_champion(
+        options.folder,
+        model.version,
+        options.why or verdict.sentence,
+        figures=_figures(model),
+        data=model.bundle.info.get("trained_on"),
+        judged_against=verdict.champion,
+        alias=tracking.move_alias,
+        store=store,
+    )
+    print(moved.warning or f"\n{model.version} is champion in {store.champion}.")
+    return 0
+
+
+def rollback(options: Namespace) -> int:
+    """Put the former champion back."""
+    moved = move_back(options.why, alias=tracking.move_alias, fetch=tracking.fetch_bundle)
+    print(moved.warning or f"{moved.entry['version']} is champion again.")
+    return 0
+
+
+def card(options: Namespace) -> int:
+    """Write the champion's figures into the README."""
+    report = read_report(Store().champion)
+    changed = fill_blocks(ROOT / "README.md", readme_blocks(report))
+    print("README.md has the champion's figures" + (" now." if changed else " already."))
+    return 0
+
+
+def _champion(store: Store) -> Classifier | None:
+    return cxnlp.load(store.champion) if store.champion.exists() else None
+
+
+def _judge(
+    model: Classifier, folder: Path, champion: Classifier | None, records: list[Record]
+) -> Verdict:
+    texts = [record.text for record in records]
+
+    def entrant(one: Classifier, where: Path) -> Entrant:
+        return Entrant(
+            version=one.version,
+            scored=score(one, records),
+            rule=one.bundle.rule,
+            latency_ms=latency_ms(one, texts),
+            size_mb=folder_size(where),
+        )
+
+    return judge(
+        entrant(model, folder),
+        entrant(champion, folder) if champion else None,
+        records,
+        model.taxonomy,
+    )
+
+
+def _settle_verdict(
+    verdict: Verdict, outcome: Outcome, store: Store, logged: tracking.Logged
+) -> None:
+    """Move the champion when the gate says so, and the README's figures with it."""
+    if verdict.outcome != "promote":
+        return
+    moved = move_champion(
+        outcome.folder / "bundle",
+        outcome.model.version,
+        verdict.sentence,
+        figures=_figures(outcome.model),
+        data=outcome.report["data"],
+        config={"name": outcome.winner.config.name, **outcome.winner.config.params},
+        judged_against=verdict.champion,
+        alias=tracking.move_alias,
+        store=store,
+    )
+    if moved.warning:
+        print(moved.warning, file=sys.stderr)
+    fill_blocks(ROOT / "README.md", readme_blocks(outcome.report))
+
+
+def _figures(model: Classifier) -> dict[str, float | None]:
+    return {name: f["value"] for name, f in model.bundle.info.get("test", {}).items()}
+
+
+def _same_labels(first: Classifier, second: Classifier) -> None:
+    if (
+        first.taxonomy.cause_names != second.taxonomy.cause_names
+        or first.taxonomy.emotion_names != second.taxonomy.emotion_names
+    ):
+        raise TrainingError(
+            f"{first.version} and {second.version} have different labels and cannot be compared. "
+            f"Give a model with labels of its own a place of its own: promote --models FOLDER."
+        )
+
+
+def _taxonomy(options: Namespace) -> Taxonomy:
+    return Taxonomy.from_toml(options.taxonomy) if options.taxonomy else DEFAULT
+
+
+def _read_table(
+    options: Namespace, *, report_only: bool = False, taxonomy: Taxonomy | None = None
+) -> tuple[list[Record], list[Problem]]:
+    columns = {
+        "text": options.text,
+        "causes": options.causes,
+        "emotion": options.emotion,
+        "id": options.id,
+    }
+    records, problems = load_table(
+        options.data,
+        taxonomy=taxonomy or _taxonomy(options),
+        columns={field: name for field, name in columns.items() if field != name},
+        separator=options.separator,
+        missing=options.missing,
+    )
+    if not report_only:
+        for problem in problems[:20]:
+            print(problem, file=sys.stderr)
+        if len(problems) > 20:
+            print(f"… and {len(problems) - 20:,} more; see `check`.", file=sys.stderr)
+        if not records:
+            raise InputError(f"No message of {str(options.data)!r} can be used; see `check`.")
+    return records, problems
+
+
+def _own_corpus(options: Namespace) -> Corpus:
+    taxonomy = _taxonomy(options)
+    records, _ = _read_table(options, taxonomy=taxonomy)
+    groups = group(records)
+    split = assign(records, groups=groups)
+    if options.with_corpus:
+        shipped = load_corpus(taxonomy=taxonomy)
+        extra = [replace(r, id=f"cxnlp:{r.id}") for r in shipped.part("train")]
+        records += extra
+        split.update(dict.fromkeys((r.id for r in extra), "train"))
+        groups.update({r.id: f"cxnlp:{shipped.groups[r.id[6:]]}" for r in extra})
+    return Corpus(tuple(records), split, groups, taxonomy)
+
+
+def _records(
+    options: Namespace, taxonomy: Taxonomy, *, test_only: bool = False
+) -> tuple[list[Record], str]:
+    """Labelled messages to measure on, and what to call them."""
+    if options.data is None:
+        return load_corpus(taxonomy=taxonomy).part("test"), "the test split of the corpus"
+    records, _ = _read_table(options, taxonomy=taxonomy)
+    if test_only:
+        split = assign(records, groups=group(records))
+        kept = [record for record in records if split[record.id] == "test"]
+        return kept, f"the test split of {options.data.name}"
+    return records, options.data.name
+
+
+def _terminal_table(candidates: list[dict[str, Any]]) -> str:
+    """Candidates on the test split, for a terminal."""
+    lines = [
+        f"{'candidate (test split)':45s} {'causes F1':>10s} {'emotion F1':>10s} {'AP':>6s} {'time':>7s}"
+    ]
+    for c in sorted(candidates, key=lambda c: -c["test"]["summary"]["macro_f1"]["value"]):
+        s = {name: f["value"] for name, f in c["test"]["summary"].items()}
+        mark = "" if c["shippable"] else " *"
+        lines.append(
+            f"{c['title'][:43] + mark:45s} {s['macro_f1']:10.3f} {s['emotion_macro_f1']:10.3f} "
+            f"{s['macro_ap']:6.3f} {c['seconds']:5.0f} s"
+        )
+    return "\n".join([*lines, "* to compare with; has no bundle form"])
+
+
+def _label_samples(model: Classifier) -> None:
+    print(f"Ten messages, labelled by {model.version}:\n")
+    for text in _SAMPLES.read_text(encoding="utf-8").splitlines():
+        p = model.predict(text)
+        causes = ", ".join(f"{c} {p.scores[c]:.2f}" for c in p.causes) or "-"
+        print(f"  {p.decision:7s} {p.emotion:14s} {causes:45s} {text}")
