@@ -109,7 +109,7 @@ def save(bundle: Bundle, folder: str | Path, *, extra: Mapping[str, str] | None 
         fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         try:
             for name, content in files.items():
-                with open(fresh / name, "wb") as out:
+                with (fresh / name).open("wb") as out:
                     out.write(content)
                     out.flush()
                     os.fsync(out.fileno())
@@ -127,14 +127,14 @@ def save(bundle: Bundle, folder: str | Path, *, extra: Mapping[str, str] | None 
 def replace_folder(fresh: Path, folder: Path) -> None:
     """Put a finished folder in the place of another; the old one returns if that fails."""
     if not folder.exists():
-        os.replace(fresh, folder)
+        fresh.replace(folder)
         return
     old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-    os.replace(folder, old)
+    folder.replace(old)
     try:
-        os.replace(fresh, folder)
+        fresh.replace(folder)
     except OSError:
-        os.replace(old, folder)
+        old.replace(folder)
         raise
     shutil.rmtree(old, ignore_errors=True)
 

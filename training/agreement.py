@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from cxnlp.errors import LabelError, TrainingError
-from training.corpus import DATA, Corpus, json_lines
+from cxnlp.errors import TrainingError
+from training.corpus import DATA, Corpus, lines, parse
 from training.metrics import Truth, emotion_f1, f1
 
 SECOND = DATA / "second_labels.jsonl"
@@ -38,13 +38,14 @@ def measured_agreement(corpus: Corpus, path: Path = SECOND) -> dict[str, Any] | 
     records = {record.id: record for record in corpus.records}
     taxonomy = corpus.taxonomy
     first, causes, emotions, alts = [], [], [], []
-    for number, line in json_lines(path):
+    for number, content in lines(path):
         try:
+            line = parse(content)
             first.append(records[line["id"]])
             causes.append(taxonomy.check_causes(line["causes"]))
             emotions.append(taxonomy.check_emotion(line["emotion"]))
             alts.append(line.get("emotion_alt"))
-        except (KeyError, TypeError, LabelError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise TrainingError(
                 f"{path.name}:{number}: {error}; expected the id of a message of the corpus, "
                 f"causes and an emotion."

@@ -161,7 +161,7 @@ def _load_encoder(folder: Path) -> Score:
     def score(texts: list[str]) -> NDArray[Any]:
         vectors = np.concatenate([use.encode(texts[i : i + 32]) for i in range(0, len(texts), 32)])
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-        return 1 / (1 + np.exp(-np.asarray(linear.logits(vectors))[:, :n]))
+        return np.asarray(1 / (1 + np.exp(-linear.logits(vectors)[:, :n])))
 
     return score
 

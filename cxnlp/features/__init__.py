@@ -1,0 +1,1 @@
+"""What a model can see of a prepared text."""

@@ -103,7 +103,7 @@ def test_a_failed_write_leaves_the_old_model(copy: Path, monkeypatch: pytest.Mon
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(BundleError, match="No space left.*untouched"):
+    with pytest.raises(BundleError, match=r"No space left.*untouched"):
         bundles.save(model, copy)
     assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
     assert [path.name for path in copy.parent.iterdir()] == [copy.name]

@@ -130,7 +130,7 @@ def test_what_is_no_text_at_all_is_an_error(tiny_model: Classifier, bad: object)
 
 
 def test_a_whole_table_is_an_error_that_says_what_to_do(tiny_model: Classifier) -> None:
-    with pytest.raises(InputError, match="whole table.*Pass one column"):
+    with pytest.raises(InputError, match=r"whole table.*Pass one column"):
         tiny_model.predict(pd.DataFrame({"text": TEXTS}))
 
 

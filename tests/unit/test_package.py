@@ -35,8 +35,8 @@ def modules_after(code: str) -> set[str]:
 
 
 def test_exports_are_exactly_all() -> None:
-    assert cxnlp.__all__ == sorted(cxnlp.__all__)
-    assert dir(cxnlp) == cxnlp.__all__
+    assert dir(cxnlp) == sorted(cxnlp.__all__)
+    assert set(cxnlp._WHERE) | {"__version__"} == set(cxnlp.__all__)
     for name in cxnlp.__all__:
         assert getattr(cxnlp, name) is not None
 
