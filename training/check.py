@@ -325,7 +325,8 @@ def run_check(folder: Path = DATA, *, real: Path | None = None, out: TextIO) -> 
         out.write("\n" + _repeated(records) + "\n" + _telling(records, corpus.taxonomy))
         if real:
             out.write("\n" + _manner(records, real))
-    out.write(f"\n{len(problems):,} problems.\n" if problems else "\nThe data are sound.\n")
+    count = f"{len(problems):,} problem{'s' if len(problems) > 1 else ''}.\n"
+    out.write("\n" + (count if problems else "The data are sound.\n"))
     return 1 if problems else 0
 
 
