@@ -41,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CxnlpError as error:
         return _say(str(error), WRONG)
     except OSError as error:
-        return _say(f"Cannot write the output: {error.strerror or error}.", WRONG)
+        where = f" ({error.filename})" if error.filename else ""
+        return _say(f"{error.strerror or error}{where}. Check the disk and your rights.", WRONG)
     except Exception as error:
         if os.environ.get("CXNLP_DEBUG"):
             raise

@@ -23,9 +23,10 @@ def over_file(
     ``verb`` is the past participle that the last line uses.
     """
     source, target = args.input, args.output or "-"
-    shown = "standard output" if target == "-" else target
+    screen = target == "-" and sys.stdout.isatty()
+    shown = "the lines above" if screen else "standard output" if target == "-" else target
     try:
-        with _bar(f"{source} → {shown}") as progress:
+        with _bar(f"{source} → {shown}", target) as progress:
             summary = work(source, target, progress)
     except KeyboardInterrupt:
         kept = target != "-" and Path(target + ".part.json").exists()
@@ -51,9 +52,9 @@ def _tell(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def _bar(title: str) -> AbstractContextManager[Progress | None]:
-    """A progress bar on standard error, where that is a terminal."""
-    if not sys.stderr.isatty():
+def _bar(title: str, target: str) -> AbstractContextManager[Progress | None]:
+    """A progress bar on standard error, where that is a terminal that nothing else writes to."""
+    if not sys.stderr.isatty() or (target == "-" and sys.stdout.isatty()):
         return nullcontext()
     return _Bar(title)
 

@@ -55,6 +55,7 @@ def build() -> argparse.ArgumentParser:
     """The whole grammar."""
     parser = _Parser(
         prog="cxnlp",
+        allow_abbrev=False,
         description="Why a Dutch customer is unhappy, and how it feels.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Each command has --help. Exit codes: 0 all right, 1 finished but some rows were "
@@ -74,6 +75,7 @@ def build() -> argparse.ArgumentParser:
     for name, add in fill.items():
         command = commands.add_parser(
             name,
+            allow_abbrev=False,
             help=_OVERVIEW[name],
             description=f"{_OVERVIEW[name][0].upper()}{_OVERVIEW[name][1:]}.",
             formatter_class=argparse.RawDescriptionHelpFormatter,

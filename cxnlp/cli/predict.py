@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from cxnlp.cli.files import over_file
@@ -16,10 +17,14 @@ from cxnlp.cli.options import (
     model_of,
     one_text,
 )
-from cxnlp.cli.show import print_json, print_table
+from cxnlp.cli.show import on_terminal, print_json, print_table
 
 if TYPE_CHECKING:
+    from cxnlp.classifier import Classifier
+    from cxnlp.tables import Summary
     from cxnlp.types import Prediction
+
+_SCREEN = 200  # messages in one table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
     from cxnlp.tables import label_file
 
     model = model_of(args)
+    if args.output is None and on_terminal() and not args.json:
+        return over_file(args, "labelled", lambda source, _, __: _on_screen(model, args))
     return over_file(
         args,
         "labelled",
@@ -71,6 +78,27 @@ def run(args: argparse.Namespace) -> int:
             progress=progress,
         ),
     )
+
+
+def _on_screen(model: Classifier, args: argparse.Namespace) -> Summary:
+    """A line for each message of a file, for a person who looks at the screen."""
+    from cxnlp.tables import Summary, read_messages
+
+    rows = bad = 0
+    messages = read_messages(args.input, text_column=args.text_column, id_column=args.id_column)
+    while some := list(islice(messages, _SCREEN)):
+        predictions = model.predict([message.text for message in some])
+        print_table(
+            [
+                [str(m.id), "bad row", "", "", m.error]
+                if m.error
+                else [str(m.id), p.decision, ", ".join(p.causes), p.emotion, m.text[:200]]
+                for m, p in zip(some, predictions, strict=True)
+            ],
+            header=["id", "decision", "causes", "emotion", "message"],
+        )
+        rows, bad = rows + len(some), bad + sum(bool(m.error) for m in some)
+    return Summary(rows, bad)
 
 
 def _show(prediction: Prediction) -> None:

@@ -17,8 +17,8 @@ def on_terminal() -> bool:
 
 
 def safe(text: str) -> str:
-    """The text, as long as it was, with nothing in it that steers a terminal."""
-    return _CONTROL.sub("�", text)
+    """The text as it was, or on a terminal as long as it was and unable to steer it."""
+    return _CONTROL.sub("�", text) if on_terminal() else text
 
 
 def print_json(value: Any) -> None:
@@ -42,7 +42,7 @@ def print_table(
     right
         Positions of columns of numbers.
     """
-    cells = [[safe(cell) for cell in row] for row in rows]
+    cells = [[safe(" ".join(cell.splitlines())) for cell in row] for row in rows]
     if on_terminal():
         _rich_table(cells, header, right)
         return

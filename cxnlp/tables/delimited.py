@@ -44,7 +44,7 @@ def read_delimited(
     for cells, error in records:
         if error:
             raise TableError(f"Cannot read the header of {lines.name}: {error}.")
-        header = [cell.strip() for cell in cells]
+        header = [cell.strip("\ufeff \t") for cell in cells]
         if len(header) == 1 and delimiter != _NONE:
             records = _records(lines, _NONE)
         return header, _rows(records, header)

@@ -5,20 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, BinaryIO, Protocol
 
 from cxnlp.errors import MissingExtraError, TableError
+from cxnlp.tables.xlsx import WorkbookWriter
 
 WRITES = (".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".xlsx")
 """Endings of files that can be written."""
 
-_EXCEL_ROWS = 1_048_575  # below the header
-_EXCEL_CELL = 32_767
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 Record = dict[str, Any]
 
@@ -64,6 +62,10 @@ class Sink(Protocol):
         """Write what a whole file ends with."""
         ...
 
+    def abandon(self) -> None:
+        """Let go of a file that will not be whole; does not raise."""
+        ...
+
 
 def form_for(path: str, columns: Sequence[Column]) -> Form:
     """The form for an output; ``-`` is JSON lines.
@@ -81,13 +83,14 @@ def form_for(path: str, columns: Sequence[Column]) -> Form:
         return JsonLines()
     if kind in (".csv", ".tsv"):
         return Delimited(columns, "\t" if kind == ".tsv" else ",")
-    if kind in (".parquet", ".xlsx"):
-        package = "pyarrow" if kind == ".parquet" else "openpyxl"
+    if kind == ".xlsx":
+        return Excel(columns)
+    if kind == ".parquet":
         try:
-            __import__(package)
+            import pyarrow.parquet  # noqa: F401
         except ImportError as error:
-            raise MissingExtraError(package, "files", f"Writing {path!r}") from error
-        return Parquet(columns) if kind == ".parquet" else Excel(columns)
+            raise MissingExtraError("pyarrow", "files", f"Writing {path!r}") from error
+        return Parquet(columns)
     raise TableError(
         f"Cannot tell how to write {path!r} by its ending {kind!r}. Expected one of "
         f"{', '.join(WRITES)}, or - for standard output."
@@ -162,7 +165,7 @@ class Excel:
         return flat
 
     def sink(self, file: BinaryIO, *, fresh: bool) -> Sink:
-        """Write through openpyxl."""
+        """Write a workbook."""
         return _ExcelSink(file, self.columns)
 
 
@@ -182,6 +185,9 @@ class _Bytes:
         self._file.write(rendered)
 
     def finish(self) -> None:
+        pass
+
+    def abandon(self) -> None:
         pass
 
 
@@ -206,39 +212,32 @@ class _ParquetSink:
     def finish(self) -> None:
         self._writer.close()
 
+    def abandon(self) -> None:
+        with suppress(OSError, ValueError, self._pa.ArrowException):
+            self._writer.close()
+
 
 class _ExcelSink:
     def __init__(self, file: BinaryIO, columns: Sequence[Column]) -> None:
-        from openpyxl import Workbook
-
-        self._file = file
         self._columns = columns
-        self._book = Workbook(write_only=True)
-        self._sheet = self._book.create_sheet("cxnlp")
-        self._sheet.append([column.name for column in columns])
-        self._rows = 0
+        self._book = WorkbookWriter(file, [column.name for column in columns])
 
     def write(self, rendered: Sequence[Sequence[Any]]) -> None:
-        from openpyxl.cell import WriteOnlyCell
-
-        self._rows += len(rendered)
-        if self._rows > _EXCEL_ROWS:
-            raise TableError(
-                f"An Excel sheet holds at most {_EXCEL_ROWS:,} rows, and this is more. Write "
-                f"to .csv or .parquet."
-            )
-        for row in rendered:
-            cells = []
-            for value, column in zip(row, self._columns, strict=True):
-                value = _cell(value, column.type)
-                if isinstance(value, str):
-                    value = WriteOnlyCell(self._sheet, _CONTROL.sub("", value)[:_EXCEL_CELL])
-                    value.data_type = "s"  # a text that starts with = must stay a text
-                cells.append(value)
-            self._sheet.append(cells)
+        self._book.write(
+            [
+                [
+                    _cell(value, column.type)
+                    for value, column in zip(row, self._columns, strict=True)
+                ]
+                for row in rendered
+            ]
+        )
 
     def finish(self) -> None:
-        self._book.save(self._file)
+        self._book.close()
+
+    def abandon(self) -> None:
+        self._book.abandon()
 
 
 def _cell(value: Any, kind: type) -> Any:

@@ -60,6 +60,7 @@ class PartFile:
         self.note = output.with_name(output.name + ".part.json")
         self._identity = identity
         self.failed = False
+        self.done = Done()
         if output.is_dir():
             raise TableError(f"{str(output)!r} is a folder. Give the name of a file to write.")
         if not output.parent.is_dir():
@@ -80,13 +81,14 @@ class PartFile:
             yield
         except OSError as error:
             self.failed = True
-            kept = (
-                " What is done is kept: make room and give the same command again to go on."
-                if self._identity is not None
-                else " Make room, or choose another place."
-            )
+            kept = self._identity is not None and self.done.rows
             raise TableError(
-                f"Cannot write {str(self.output)!r}: {error.strerror or error}.{kept}"
+                f"Cannot write {str(self.output)!r}: {error.strerror or error}. "
+                + (
+                    "What is done is kept: make room and give the same command again to go on."
+                    if kept
+                    else "Check that there is room and that you may write there."
+                )
             ) from error
 
     def mark(self, rows: int, bad: int) -> None:

@@ -72,20 +72,26 @@ def messages(
     if columns is not None and not columns:  # an empty file has no header either
         return
     if columns is None:
-        peeked = list(islice(rows, _PEEK))
+        wanted = (text_column or TEXT_COLUMN).strip().casefold()
+        peeked = []
+        for row in islice(rows, _PEEK):
+            peeked.append(row)
+            if any(key.strip().casefold() == wanted for key in row.values):
+                break
         rows = chain(peeked, rows)
         columns = list(dict.fromkeys(key for row in peeked for key in row.values))
-        fixed = False
+        fixed, hint = False, ""
         if not columns:  # nothing but unreadable rows, which say so themselves
             columns = [text_column or TEXT_COLUMN, *([id_column] if id_column else [])]
     else:
         fixed = True
-    text_key = find_column(columns, text_column or TEXT_COLUMN, name, "--text-column")
+        hint = "; if the first line is a message already, put a line with column names above it"
+    text_key = find_column(columns, text_column or TEXT_COLUMN, name, "--text-column", hint)
     id_key: str | None
     if id_column is None and not any(c.casefold() == ID_COLUMN for c in columns):
         id_key = None
     else:
-        id_key = find_column(columns, id_column or ID_COLUMN, name, "--id-column")
+        id_key = find_column(columns, id_column or ID_COLUMN, name, "--id-column", hint)
     for row in rows:
         called = _id(_get(row.values, id_key, fixed=fixed)) if id_key else row.number
         if row.error:
@@ -96,7 +102,7 @@ def messages(
         yield Message(row.number, called, "" if problem else text, problem)
 
 
-def find_column(columns: Sequence[str], wanted: str, name: str, option: str) -> str:
+def find_column(columns: Sequence[str], wanted: str, name: str, option: str, hint: str = "") -> str:
     """The column that is meant, or a `TableError` that names those that exist."""
     for same in (str, str.casefold):
         found = [column for column in columns if same(column.strip()) == same(wanted.strip())]
@@ -111,8 +117,7 @@ def find_column(columns: Sequence[str], wanted: str, name: str, option: str) -> 
     more = f" and {len(columns) - _SHOWN} more" if len(columns) > _SHOWN else ""
     raise TableError(
         f"{name} has no column {wanted!r}. Its columns are: {shown}{more}. Choose one of them "
-        f"with {option}; if the first line is a message already, put a line with the column "
-        f"names above it."
+        f"with {option}{hint}."
     )
 
 

@@ -131,7 +131,7 @@ def _run(
         if input != STDIN and Path(output).exists() and Path(input).samefile(output):
             raise InputError(f"Input and output are both {input!r}. Give the output another name.")
         identity = None
-        if form.appends and input != STDIN:
+        if form.appends and input != STDIN and Path(input).is_file():
             stat = Path(input).stat()
             identity = {
                 "cxnlp": __version__,
@@ -167,17 +167,21 @@ def _to_file(
         pass
     with part.writing():
         sink = form.sink(part.file, fresh=not resumed)
-    with closing(_chunks(task, form, messages, jobs)) as chunks:
-        for rendered, n, wrong in chunks:
-            rows, bad = rows + n, bad + wrong
-            with part.writing():
-                sink.write(rendered)
-                part.mark(rows, bad)
-            if progress:
-                progress(rows, table.fraction())
-    with part.writing():
-        sink.finish()
-        part.finish()
+    try:
+        with closing(_chunks(task, form, messages, jobs)) as chunks:
+            for rendered, n, wrong in chunks:
+                rows, bad = rows + n, bad + wrong
+                with part.writing():
+                    sink.write(rendered)
+                    part.mark(rows, bad)
+                if progress:
+                    progress(rows, table.fraction())
+        with part.writing():
+            sink.finish()
+            part.finish()
+    except BaseException:
+        sink.abandon()
+        raise
     return Summary(rows, bad, resumed)
 
 
@@ -249,8 +253,8 @@ def _chunks(
             yield waiting.popleft().result()
     except BrokenProcessPool as error:
         raise CxnlpError(
-            "A worker process was killed, most likely because memory ran out. Try again with "
-            "fewer --jobs."
+            "A worker process ended early, most likely for lack of memory: try fewer jobs. (In a "
+            'script of your own, jobs need an `if __name__ == "__main__":` around the call.)'
         ) from error
     except BaseException:
         for process in set(multiprocessing.active_children()) - before:
