@@ -27,6 +27,7 @@ class FittedKeywords:
     nlp: Any
     matcher: Any
     labels: tuple[str, ...]
+    negatable: frozenset[str]
     neutral: int
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -35,9 +36,9 @@ class FittedKeywords:
         for row, doc in enumerate(self.nlp.pipe(texts)):
             for match, start, _ in self.matcher(doc):
                 label = doc.vocab.strings[match]
-                negated = label.startswith("+") and doc[max(0, start - 2) : start].text.lower()
-                if not (negated and _NEGATIONS & set(negated.split())):
-                    found[row, self.labels.index(label.lstrip("+"))] += 1
+                before = {word.lower_ for word in doc[max(0, start - 2) : start]}
+                if not (label in self.negatable and _NEGATIONS & before):
+                    found[row, self.labels.index(label)] += 1
             found[row, self.neutral] += 0.75  # so that neutral wins where nothing is found
         return found
 
@@ -45,10 +46,10 @@ class FittedKeywords:
 def fit(
     texts: Sequence[str], truth: Truth, taxonomy: Taxonomy, params: Mapping[str, Any], seed: int
 ) -> FittedKeywords:
-    """Params: ``phrases``, a table of label to phrases.
+    """Params: ``phrases``, a table of label to phrases, and ``negatable``, a list of labels.
 
-    A word of a phrase may end in ``*`` (any ending) and may be ``_`` (any one word). A label
-    that starts with ``+`` in the table is not counted after a negation.
+    A word of a phrase may end in ``*`` (any ending) and may be ``_`` (any one word). A phrase
+    for a negatable label is not counted within two words after a negation.
     """
     import spacy
     from spacy.matcher import Matcher
@@ -62,10 +63,11 @@ def fit(
     nlp = spacy.blank("nl")
     matcher = Matcher(nlp.vocab)
     for label, wordings in phrases.items():
-        if label.lstrip("+") not in labels:
+        if label not in labels:
             continue  # phrases for a label that another taxonomy does not have
         matcher.add(label, [[_pattern(word) for word in wording.split()] for wording in wordings])
-    return FittedKeywords(nlp, matcher, labels, labels.index(taxonomy.neutral))
+    negatable = frozenset(params.get("negatable", ()))
+    return FittedKeywords(nlp, matcher, labels, negatable, labels.index(taxonomy.neutral))
 
 
 def _pattern(word: str) -> dict[str, Any]:
