@@ -21,13 +21,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv
         Arguments without the program's name; by default those of the process.
     """
-    from cxnlp.cli.parser import parse
     from cxnlp.errors import CxnlpError
 
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a character that it lacks must not stop us
             stream.reconfigure(errors="backslashreplace")
     try:
+        from cxnlp.cli.parser import parse
+
         args = parse(sys.argv[1:] if argv is None else argv)
         code: int = args.run(args)
         sys.stdout.flush()

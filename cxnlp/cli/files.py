@@ -44,7 +44,7 @@ def over_file(
             f"the others are {verb}."
         )
     elif target != "-" or sys.stderr.isatty():
-        _tell(f"{summary.rows:,} messages {verb}: {shown}")
+        _tell(f"{summary.rows:,} message{'s' * (summary.rows != 1)} {verb}: {shown}")
     return 1 if summary.bad else 0
 
 

@@ -44,8 +44,8 @@ class Summary:
 
 def label_file(
     model: Classifier,
-    input: str,
-    output: str,
+    input: str | Path,
+    output: str | Path,
     *,
     text_column: str | None = None,
     id_column: str | None = None,
@@ -93,12 +93,12 @@ def label_file(
     input, model and options are the same.
     """
     task = Labelling(model, explain=explain)
-    return _run(task, input, output, text_column, id_column, jobs, progress)
+    return _run(task, str(input), str(output), text_column, id_column, jobs, progress)
 
 
 def redact_file(
-    input: str,
-    output: str,
+    input: str | Path,
+    output: str | Path,
     *,
     text_column: str | None = None,
     id_column: str | None = None,
@@ -109,7 +109,7 @@ def redact_file(
 
     The output holds id and redacted text only: other columns may hold personal data too.
     """
-    return _run(Redaction(), input, output, text_column, id_column, jobs, progress)
+    return _run(Redaction(), str(input), str(output), text_column, id_column, jobs, progress)
 
 
 def _run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+from zlib import crc32
 
 from cxnlp.classifier import Classifier
 from cxnlp.tables.forms import Column, Record
@@ -62,9 +63,11 @@ class Labelling:
 
     def identity(self) -> dict[str, Any]:
         """The model with its thresholds, and the options."""
+        fitted = self.model.bundle.calibration  # another training of one version differs here
         return {
             "task": "label",
             "model": [self.model.name, self.model.version],
+            "calibration": crc32(fitted.slope.tobytes() + fitted.intercept.tobytes()),
             "thresholds": self.model.thresholds,
             "explain": self.explain,
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import random
 import shlex
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import cxnlp
 from cxnlp import CAUSES, EMOTIONS, Classifier
 from cxnlp.cli import main
 from cxnlp.cli.parser import EXAMPLES, build
+from cxnlp.tables import READS
 
 TEXT = "Weer een verkeerde factuur en geen mens aan de telefoon"
 
@@ -240,8 +242,61 @@ def test_standard_input_and_output(
 def test_redact_a_file(capsys: pytest.CaptureFixture[str], in_folder: Path) -> None:
     Path("in.csv").write_text("id,text\n1,Mail a@b.nl\n")
     assert main(["redact", "--input", "in.csv", "--output", "out.csv"]) == 0
-    assert "1 messages redacted" in capsys.readouterr().err
+    assert "1 message redacted: out.csv" in capsys.readouterr().err
     assert Path("out.csv").read_text().splitlines()[1] == "1,Mail [E-MAIL],email,,1"
+
+
+@pytest.mark.parametrize(
+    ("package", "source", "target"),
+    [
+        ("pyarrow", "in.parquet", "out.jsonl"),
+        ("openpyxl", "in.xlsx", "out.jsonl"),
+        ("pyarrow", "in.csv", "out.parquet"),
+    ],
+)
+def test_a_missing_extra_says_what_to_install(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    in_folder: Path,
+    model: list[str],
+    package: str,
+    source: str,
+    target: str,
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setitem(sys.modules, f"{package}.parquet", None)
+    (in_folder / source).write_text("text\nhallo\n")
+    assert main(["predict", "--input", source, "--output", target, *model]) == 2
+    assert 'pip install "cxnlp[files]"' in capsys.readouterr().err
+    assert [path.name for path in in_folder.iterdir()] == [source]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_file_gives_a_traceback(
+    capsys: pytest.CaptureFixture[str], in_folder: Path, model: list[str], seed: int
+) -> None:
+    dice = random.Random(seed)
+    pieces = [b"text", b"id", b",", b";", b'"', b"\n", b"\r\n", b"{", b"}", b"[", b"]", b'{"text":']
+    pieces += [
+        b"\x00",
+        b"\xff\xfe",
+        b"\xe9",
+        b"\xed\xa0\x80",
+        b"\\ud800",
+        b"null",
+        b"1e999",
+        b"hallo",
+    ]
+    pieces += [b"PK\x03\x04", b"PAR1", b"\x1f\x8b", bytes(range(256))]
+    for name in (*(f"in{ending}" for ending in READS), "in.csv.gz"):
+        for start in (b"", b"id,text\n1,", b'{"text": "a"}\n', b'[{"text": "a"},', b"\x1f\x8b\x08"):
+            content = start + b"".join(dice.choices(pieces, k=dice.randrange(60)))
+            (in_folder / name).write_bytes(content)
+            code = main(["predict", "--input", name, "--output", "out.csv", *model])
+            out, err = capsys.readouterr()
+            assert code in (0, 1, 2), content
+            assert "CXNLP_DEBUG" not in err, (content, err)
+            assert (code == 2) == err.startswith("cxnlp: "), (content, err)
 
 
 def test_a_fault_of_ours_is_no_traceback(
