@@ -8,8 +8,8 @@ messages, so what is left is the difference between the models.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,12 @@ from cxnlp.errors import TrainingError
 from cxnlp.labels import Taxonomy
 from cxnlp.record import Record
 from training.metrics import Scored, Truth, decided, ece, emotion_f1, f1, macro, paired_bootstrap
+from training.verdict import Check, Outcome, Verdict
+
+__all__ = ["Check", "Entrant", "GateLimits", "Verdict", "judge"]
 
 FloatArray = NDArray[np.float64]
-VerdictOutcome = Literal["promote", "keep", "reproduced", "refused"]
+Answer = tuple[NDArray[np.int8], NDArray[np.int64]]  # causes (n, n_causes), emotion (n,)
 
 
 @dataclass(frozen=True)
@@ -53,12 +56,12 @@ class GateLimits:
         Smallest share of messages that must then be decided the same.
     """
 
-    cause_f1: float = 0.30
-    emotion_f1: float = 0.25
+    cause_f1: float = 0.45
+    emotion_f1: float = 0.40
     floors: Mapping[str, float] = field(default_factory=dict)
-    ece: float = 0.12
+    ece: float = 0.10
     ece_worse: float = 0.03
-    latency_ms: float = 15.0
+    latency_ms: float = 10.0
     latency_ratio: float = 2.0
     size_mb: float = 30.0
     min_cases: int = 5
@@ -78,90 +81,28 @@ class Entrant:
 
 
 @dataclass(frozen=True)
-class Check:
-    """One thing looked at: whether it is well, in words with numbers, and the numbers."""
-
-    name: str
-    passed: bool
-    detail: str
-    figures: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What the gate decides, and why.
-
-    Attributes
-    ----------
-    outcome
-        ``promote``: the challenger takes over. ``keep``: it is sound, but not better than the
-        champion. ``reproduced``: it is the champion, trained again. ``refused``: it fails a
-        check.
-    challenger, champion
-        Versions; no champion for the first one.
-    checks
-        Everything that was looked at.
-    """
-
-    outcome: VerdictOutcome
-    challenger: str
-    champion: str | None
-    checks: tuple[Check, ...]
-
-    @property
-    def passed(self) -> bool:
-        """Whether the challenger may be (or is) the champion."""
-        return self.outcome in ("promote", "reproduced")
-
-    @property
-    def sentence(self) -> str:
-        """The verdict in one line."""
-        against = f"champion {self.champion}" if self.champion else "no champion yet"
-        said = {
-            "promote": "passes and becomes champion",
-            "keep": "is sound, but not better; the champion stays",
-            "reproduced": "is the champion, reproduced; nothing to move",
-            "refused": "is refused",
-        }[self.outcome]
-        failed = [check.name for check in self.checks if not check.passed]
-        why = f" ({', '.join(failed)})" if self.outcome == "refused" else ""
-        return f"Challenger {self.challenger} {said}{why}; against {against}."
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        return {
-            "outcome": self.outcome,
-            "passed": self.passed,
-            "challenger": self.challenger,
-            "champion": self.champion,
-            "checks": [
-                {
-                    "name": check.name,
-                    "passed": check.passed,
-                    "detail": check.detail,
-                    "figures": dict(check.figures),
-                }
-                for check in self.checks
-            ],
-        }
-
-    def to_markdown(self) -> str:
-        """The verdict and a table of its checks."""
-        rows = [
-            f"| {check.name} | {'yes' if check.passed else '**no**'} | "
-            f"{check.detail.replace('|', chr(92) + '|')} |"
-            for check in self.checks
-        ]
-        return "\n".join([self.sentence, "", "| check | passed | |", "|---|---|---|", *rows])
-
-
-@dataclass(frozen=True)
 class _Measured:
-    """F1 (labels,) and calibration error (labels,) on some messages; causes, then emotions."""
+    """Figures of one model: F1 and calibration error by label (causes, then emotions)."""
 
     f1: FloatArray
     ece: FloatArray
-    macro: FloatArray  # causes, emotion, their mean
+    macro: FloatArray  # causes, emotion, the mean of both
+
+
+@dataclass(frozen=True)
+class _Match:
+    """Both models on the same messages, and the 95% interval of the difference.
+
+    ``low`` and ``high`` have the F1 of every label, then the three macros.
+    """
+
+    names: tuple[str, ...]
+    support: NDArray[np.int64]
+    judged: tuple[int, ...]  # labels with enough cases
+    new: _Measured
+    old: _Measured | None = None
+    low: FloatArray = field(default_factory=lambda: np.zeros(0))
+    high: FloatArray = field(default_factory=lambda: np.zeros(0))
 
 
 def judge(
@@ -183,11 +124,12 @@ def judge(
     records
         Labelled messages that neither was trained on.
     taxonomy
-        The labels of both.
+        The labels of the challenger, by which ``records`` are labelled.
     limits
         What to keep to.
     withdrawn
-        Why this very version was rolled back before, if it was: it is then refused.
+        Why this very version was rolled back before, if it was (see
+        `training.registry.withdrawn`): it is then refused.
     seed
         Of the bootstrap.
 
@@ -197,74 +139,38 @@ def judge(
         If there are no messages, or scores do not belong to them.
     """
     limits = limits or GateLimits()
+
+    def verdict(outcome: Outcome, *checks: Check) -> Verdict:
+        old = champion.version if champion else None
+        return Verdict(outcome, challenger.version, old, checks)
+
     _check_scores(challenger, records, taxonomy)
-    old = champion.version if champion else None
-    if champion and (champion.rule.causes, champion.rule.emotions) != (
-        taxonomy.cause_names,
-        taxonomy.emotion_names,
-    ):
-        same = Check(
-            "same labels",
-            False,
-            f"champion {champion.version} knows {_names(champion.rule)}, the challenger "
-            f"{_names(challenger.rule)}: they cannot be compared; give the new labels a models "
-            f"folder of their own",
-        )
-        return Verdict("refused", challenger.version, old, (same,))
-    if champion:
+    if champion is not None:
+        labels = _same_labels(champion, taxonomy)
+        if not labels.passed:
+            return verdict("refused", labels)
         _check_scores(champion, records, taxonomy)
         if champion.version == challenger.version:
-            check = _reproduced(challenger, champion, limits)
-            outcome: VerdictOutcome = "reproduced" if check.passed else "refused"
-            return Verdict(outcome, challenger.version, old, (check,))
-    truth = Truth.of(records, taxonomy)
-    names = taxonomy.cause_names + taxonomy.emotion_names
-    support = np.append(
-        truth.causes.sum(0), np.bincount(truth.emotion, minlength=len(taxonomy.emotions))
-    )
-    judged = support >= limits.min_cases
-    new = _measure(challenger, truth)
-    checks = [_floors(new, names, support, judged, taxonomy, limits)]
-    if champion is None:
-        checks += [
-            _calibration(new, None, names, judged, limits),
-            _latency(challenger, None, limits),
-            _size(challenger, limits),
-        ]
-    else:
-        before = _measure(champion, truth)
-        low, high = _differences(challenger, champion, truth, seed)
-        checks += [
-            _labels_not_worse(new, before, low, high, names, judged),
-            *_macros_not_worse(new, before, low, high, len(names)),
-            _calibration(new, before, names, judged, limits),
-            _latency(challenger, champion, limits),
-            _size(challenger, limits),
-        ]
+            same = _reproduced(challenger, champion, limits)
+            return verdict("reproduced" if same.passed else "refused", same)
+    match = _measure(challenger, champion, Truth.of(records, taxonomy), taxonomy, limits, seed)
+    checks = [_floors(match, taxonomy, limits)]
+    if match.old is not None:
+        checks += [_labels_not_worse(match, match.old), *_macros_not_worse(match, match.old)]
+    checks += [
+        _calibration(match, limits),
+        _latency(challenger, champion, limits),
+        _size(challenger, limits),
+    ]
     if withdrawn is not None:
-        checks.append(
-            Check(
-                "not withdrawn",
-                False,
-                f"this version was rolled back before ({withdrawn}); promote it by hand if it "
-                f"is to come back",
-            )
-        )
+        why = f"rolled back before, {withdrawn}; promote it by hand if it is to come back"
+        checks.append(Check("not withdrawn", False, why))
     if not all(check.passed for check in checks):
-        return Verdict("refused", challenger.version, old, tuple(checks))
-    if champion is None:
-        return Verdict("promote", challenger.version, old, tuple(checks))
-    gain = float(new.macro[2] - before.macro[2])
-    checks.append(
-        Check(
-            "better or equal overall",
-            gain >= 0,
-            f"mean of both macro-F1 {before.macro[2]:.4f} → {new.macro[2]:.4f} ({gain:+.4f}, "
-            f"95% {low[-1]:+.4f} to {high[-1]:+.4f})",
-            {"before": _r(before.macro[2]), "after": _r(new.macro[2])},
-        )
-    )
-    return Verdict("promote" if gain >= 0 else "keep", challenger.version, old, tuple(checks))
+        return verdict("refused", *checks)
+    if match.old is None:
+        return verdict("promote", *checks)
+    better = _better(match, match.old)
+    return verdict("promote" if better.passed else "keep", *checks, better)
 
 
 def _check_scores(entrant: Entrant, records: Sequence[Record], taxonomy: Taxonomy) -> None:
@@ -285,8 +191,14 @@ def _check_scores(entrant: Entrant, records: Sequence[Record], taxonomy: Taxonom
             )
 
 
-def _names(rule: Rule) -> str:
-    return ", ".join(rule.causes + rule.emotions)
+def _same_labels(champion: Entrant, taxonomy: Taxonomy) -> Check:
+    old = champion.rule.causes + champion.rule.emotions
+    new = taxonomy.cause_names + taxonomy.emotion_names
+    detail = (
+        f"the champion knows {', '.join(old)}, the challenger {', '.join(new)}: they cannot be "
+        f"compared; give the new labels a models folder of their own"
+    )
+    return Check("same labels", old == new, detail)
 
 
 def _reproduced(challenger: Entrant, champion: Entrant, limits: GateLimits) -> Check:
@@ -310,157 +222,142 @@ def _reproduced(challenger: Entrant, champion: Entrant, limits: GateLimits) -> C
     return Check("reproduces the champion", passed, detail, {"gap": gap, "same": same})
 
 
-def _measure(entrant: Entrant, truth: Truth) -> _Measured:
-    causes, emotion, _ = decided(entrant.rule, entrant.scored)
-    k = entrant.scored.emotions.shape[1]
-    values = _f1s(truth, causes, emotion, k)
-    is_emotion = truth.emotion[:, None] == np.arange(k)
-    errors = [
-        ece(labels[:, j], scores[:, j])
-        for labels, scores in (
-            (truth.causes, entrant.scored.causes),
-            (is_emotion, entrant.scored.emotions),
-        )
-        for j in range(scores.shape[1])
-    ]
-    return _Measured(values, np.array(errors), _macros(truth, values, k))
-
-
-def _f1s(truth: Truth, causes: NDArray[Any], emotion: NDArray[Any], k: int) -> FloatArray:
-    return np.append(f1(truth.causes, causes), emotion_f1(truth.emotion, emotion, k))
-
-
-def _macros(truth: Truth, values: FloatArray, k: int) -> FloatArray:
-    causes = macro(values[:-k], truth.causes.sum(0))
-    emotion = macro(values[-k:], np.bincount(truth.emotion, minlength=k))
-    known = [value for value in (causes, emotion) if not np.isnan(value)]
-    return np.array([causes, emotion, np.mean(known) if known else 0.0])
-
-
-def _differences(
-    challenger: Entrant, champion: Entrant, truth: Truth, seed: int
-) -> tuple[FloatArray, FloatArray]:
-    """95% interval of challenger minus champion: F1 of every label, then the three macros."""
-    answers = [decided(entrant.rule, entrant.scored)[:2] for entrant in (champion, challenger)]
-    k = challenger.scored.emotions.shape[1]
-
-    def figures(which: int, rows: NDArray[Any]) -> FloatArray:
-        causes, emotion = answers[which]
-        part = truth.take(rows)
-        values = _f1s(part, causes[rows], emotion[rows], k)
-        return np.append(values, _macros(part, values, k))
-
-    return paired_bootstrap(figures, len(truth), seed=seed)
-
-
-def _floors(
-    new: _Measured,
-    names: Sequence[str],
-    support: NDArray[Any],
-    judged: NDArray[Any],
+def _measure(
+    challenger: Entrant,
+    champion: Entrant | None,
+    truth: Truth,
     taxonomy: Taxonomy,
     limits: GateLimits,
-) -> Check:
-    floor = {
-        name: limits.floors.get(
+    seed: int,
+) -> _Match:
+    k = len(taxonomy.emotions)
+    is_emotion = truth.emotion[:, None] == np.arange(k)
+
+    def figures(answer: Answer, part: Truth) -> tuple[FloatArray, FloatArray]:
+        by_label = np.append(f1(part.causes, answer[0]), emotion_f1(part.emotion, answer[1], k))
+        causes = macro(by_label[:-k], part.causes.sum(0))
+        emotion = macro(by_label[-k:], np.bincount(part.emotion, minlength=k))
+        both = [value for value in (causes, emotion) if not np.isnan(value)]
+        return by_label, np.array([causes, emotion, np.mean(both) if both else np.nan])
+
+    def measured(entrant: Entrant, answer: Answer) -> _Measured:
+        columns = [
+            *zip(truth.causes.T, entrant.scored.causes.T, strict=True),
+            *zip(is_emotion.T, entrant.scored.emotions.T, strict=True),
+        ]
+        by_label, macros = figures(answer, truth)
+        return _Measured(by_label, np.array([ece(t, s) for t, s in columns]), macros)
+
+    def answered(entrant: Entrant) -> Answer:
+        causes, emotion, _ = decided(entrant.rule, entrant.scored)
+        return causes, emotion
+
+    support = np.append(truth.causes.sum(0), is_emotion.sum(0))
+    names = taxonomy.cause_names + taxonomy.emotion_names
+    judged = tuple(int(j) for j in np.flatnonzero(support >= limits.min_cases))
+    new = answered(challenger)
+    match = _Match(names, support, judged, measured(challenger, new))
+    if champion is None:
+        return match
+    answers = answered(champion), new
+
+    def drawn(which: int, rows: NDArray[Any]) -> FloatArray:
+        causes, emotion = answers[which]
+        return np.concatenate(figures((causes[rows], emotion[rows]), truth.take(rows)))
+
+    low, high = paired_bootstrap(drawn, len(truth), seed=seed)
+    return replace(match, old=measured(champion, answers[0]), low=low, high=high)
+
+
+def _floors(match: _Match, taxonomy: Taxonomy, limits: GateLimits) -> Check:
+    floor = [
+        limits.floors.get(
             name, limits.cause_f1 if name in taxonomy.cause_names else limits.emotion_f1
         )
-        for name in names
-    }
+        for name in match.names
+    ]
     rows = [
-        (new.f1[j] - floor[name], f"{name} {new.f1[j]:.3f} (floor {floor[name]:.2f})")
-        for j, name in enumerate(names)
-        if judged[j]
+        (match.new.f1[j] - floor[j], f"{match.names[j]} {match.new.f1[j]:.3f} (floor {floor[j]})")
+        for j in match.judged
     ]
     below = [text for margin, text in rows if margin < 0]
-    detail = "below: " + ", ".join(below) if below else "tightest: " + min(rows)[1]
-    few = [f"{name} ({support[j]})" for j, name in enumerate(names) if not judged[j]]
+    few = [f"{n} ({s})" for n, s in zip(match.names, match.support, strict=True)]
+    few = [text for j, text in enumerate(few) if j not in match.judged]
+    said = "below: " + ", ".join(below) if below else "tightest: " + min(rows)[1] if rows else ""
     if few:
-        detail += "; too few cases to judge: " + ", ".join(few)
-    figures = {name: {"f1": _r(new.f1[j]), "floor": floor[name]} for j, name in enumerate(names)}
-    return Check("F1 of every label", not below, detail, figures)
-
-
-def _labels_not_worse(
-    new: _Measured,
-    before: _Measured,
-    low: FloatArray,
-    high: FloatArray,
-    names: Sequence[str],
-    judged: NDArray[Any],
-) -> Check:
-    rows = [
-        (high[j], f"{name} {before.f1[j]:.3f} → {new.f1[j]:.3f} ({low[j]:+.3f} to {high[j]:+.3f})")
-        for j, name in enumerate(names)
-        if judged[j]
-    ]
-    worse = [text for top, text in rows if top < 0]
+        said += f"{'; ' if said else ''}too few cases to judge: " + ", ".join(few)
     figures = {
-        name: {
-            "before": _r(before.f1[j]),
-            "after": _r(new.f1[j]),
-            "low": _r(low[j]),
-            "high": _r(high[j]),
-        }
-        for j, name in enumerate(names)
+        name: {"f1": _number(match.new.f1[j]), "floor": floor[j], "n": int(match.support[j])}
+        for j, name in enumerate(match.names)
     }
-    detail = "worse: " + ", ".join(worse) if worse else "nearest to worse: " + min(rows)[1]
-    return Check("no label worse", not worse, detail, figures)
+    return Check("F1 of every label", bool(rows) and not below, said, figures)
 
 
-def _macros_not_worse(
-    new: _Measured, before: _Measured, low: FloatArray, high: FloatArray, n: int
-) -> list[Check]:
-    return [
-        Check(
-            f"{what} macro-F1 not worse",
-            not high[n + i] < 0,  # nan, where there is nothing to judge, is not worse
-            f"{before.macro[i]:.3f} → {new.macro[i]:.3f} (95% {low[n + i]:+.3f} to "
-            f"{high[n + i]:+.3f})",
-            {
-                "before": _r(before.macro[i]),
-                "after": _r(new.macro[i]),
-                "low": _r(low[n + i]),
-                "high": _r(high[n + i]),
-            },
-        )
-        for i, what in enumerate(("causes", "emotion"))
+def _labels_not_worse(match: _Match, old: _Measured) -> Check:
+    texts = [
+        f"{name} {old.f1[j]:.3f} → {match.new.f1[j]:.3f} ({_range(match, j)})"
+        for j, name in enumerate(match.names)
     ]
+    worse = [texts[j] for j in match.judged if match.high[j] < 0]
+    nearest = min(match.judged, key=lambda j: match.high[j], default=None)
+    said = "worse: " + ", ".join(worse) if worse else ""
+    if not worse and nearest is not None:
+        said = f"nearest to worse: {texts[nearest]}"
+    figures = {
+        name: _difference(match, old.f1[j], match.new.f1[j], j)
+        for j, name in enumerate(match.names)
+    }
+    return Check("no label worse", not worse, said, figures)
 
 
-def _calibration(
-    new: _Measured,
-    before: _Measured | None,
-    names: Sequence[str],
-    judged: NDArray[Any],
-    limits: GateLimits,
-) -> Check:
-    wrong = []
-    figures = {}
-    for j, name in enumerate(names):
-        figures[name] = {"ece": _r(new.ece[j])}
-        if before is not None:
-            figures[name]["before"] = _r(before.ece[j])
-        if not judged[j]:
-            continue
-        if new.ece[j] > limits.ece:
-            wrong.append(f"{name} {new.ece[j]:.3f} (limit {limits.ece:.2f})")
-        elif before is not None and new.ece[j] > before.ece[j] + limits.ece_worse:
-            wrong.append(
-                f"{name} {before.ece[j]:.3f} → {new.ece[j]:.3f} (at most +{limits.ece_worse:.2f})"
+def _macros_not_worse(match: _Match, old: _Measured) -> list[Check]:
+    checks = []
+    for i, what in enumerate(("causes", "emotion")):
+        j = len(match.names) + i
+        before, after = old.macro[i], match.new.macro[i]
+        checks.append(
+            Check(
+                f"{what} macro-F1 not worse",
+                not match.high[j] < 0,  # nan, where no label has enough cases, is not worse
+                f"{before:.3f} → {after:.3f} ({_range(match, j)})",
+                _difference(match, before, after, j),
             )
-    top = int(np.where(judged, new.ece, -1).argmax())
-    detail = (
-        "miscalibrated: " + ", ".join(wrong)
-        if wrong
-        else f"highest error: {names[top]} {new.ece[top]:.3f} (limit {limits.ece:.2f})"
+        )
+    return checks
+
+
+def _better(match: _Match, old: _Measured) -> Check:
+    before, after = old.macro[2], match.new.macro[2]
+    j = len(match.names) + 2
+    return Check(
+        "better or equal overall",
+        bool(after >= before - 1e-9),
+        f"mean of both macro-F1 {before:.4f} → {after:.4f} ({_range(match, j)})",
+        _difference(match, before, after, j),
     )
-    return Check("calibration of every label", not wrong, detail, figures)
+
+
+def _calibration(match: _Match, limits: GateLimits) -> Check:
+    wrong = []
+    for j in match.judged:
+        name, now = match.names[j], match.new.ece[j]
+        if now > limits.ece:
+            wrong.append(f"{name} {now:.3f} (limit {limits.ece})")
+        elif match.old is not None and now > match.old.ece[j] + limits.ece_worse:
+            wrong.append(f"{name} {match.old.ece[j]:.3f} → {now:.3f} (at most +{limits.ece_worse})")
+    said = "miscalibrated: " + ", ".join(wrong)
+    if not wrong and match.judged:
+        top = max(match.judged, key=lambda j: match.new.ece[j])
+        said = f"largest ECE: {match.names[top]} {match.new.ece[top]:.3f} (limit {limits.ece})"
+    figures = {name: {"ece": _number(match.new.ece[j])} for j, name in enumerate(match.names)}
+    if match.old is not None:
+        for j, name in enumerate(match.names):
+            figures[name]["before"] = _number(match.old.ece[j])
+    return Check("calibration of every label", not wrong, said, figures)
 
 
 def _latency(challenger: Entrant, champion: Entrant | None, limits: GateLimits) -> Check:
-    limit = limits.latency_ms
-    versus = ""
+    limit, versus = limits.latency_ms, ""
     if champion is not None:
         limit = min(limit, champion.latency_ms * limits.latency_ratio)
         versus = f"champion {champion.latency_ms:.2f} ms, "
@@ -468,7 +365,7 @@ def _latency(challenger: Entrant, champion: Entrant | None, limits: GateLimits) 
         "latency",
         challenger.latency_ms <= limit,
         f"{challenger.latency_ms:.2f} ms a message ({versus}limit {limit:.2f} ms)",
-        {"ms": _r(challenger.latency_ms), "limit": _r(limit)},
+        {"ms": _number(challenger.latency_ms), "limit": _number(limit)},
     )
 
 
@@ -476,11 +373,24 @@ def _size(challenger: Entrant, limits: GateLimits) -> Check:
     return Check(
         "size",
         challenger.size_mb <= limits.size_mb,
-        f"{challenger.size_mb:.1f} MB (limit {limits.size_mb:.0f} MB)",
-        {"mb": _r(challenger.size_mb), "limit": limits.size_mb},
+        f"{challenger.size_mb:.1f} MB (limit {limits.size_mb:g} MB)",
+        {"mb": _number(challenger.size_mb), "limit": limits.size_mb},
     )
 
 
-def _r(value: float) -> float | None:
+def _range(match: _Match, j: int) -> str:
+    return f"95% {match.low[j]:+.3f} to {match.high[j]:+.3f}"
+
+
+def _difference(match: _Match, before: float, after: float, j: int) -> dict[str, float | None]:
+    return {
+        "before": _number(before),
+        "after": _number(after),
+        "low": _number(match.low[j]),
+        "high": _number(match.high[j]),
+    }
+
+
+def _number(value: float) -> float | None:
     """A JSON number of four decimals; None for nan."""
     return None if np.isnan(value) else round(float(value), 4)
