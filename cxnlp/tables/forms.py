@@ -18,6 +18,7 @@ WRITES = (".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".xlsx")
 """Endings of files that can be written."""
 
 
+_ROW_GROUP = 20_000  # rows; small ones make a large footer and slow reading
 Record = dict[str, Any]
 
 
@@ -137,7 +138,7 @@ class Delimited:
 
 @dataclass(frozen=True)
 class Parquet:
-    """A Parquet file, a row group a chunk."""
+    """A Parquet file."""
 
     columns: tuple[Column, ...]
     appends: bool = False
@@ -201,16 +202,24 @@ class _ParquetSink:
         self._columns = columns
         self._schema = pa.schema([(column.name, types[column.type]) for column in columns])
         self._writer = pq.ParquetWriter(file, self._schema)
+        self._waiting: list[Any] = []
 
     def write(self, rendered: Sequence[Sequence[Any]]) -> None:
         arrays = [
             self._pa.array([_cell(row[i], column.type) for row in rendered], self._schema[i].type)
             for i, column in enumerate(self._columns)
         ]
-        self._writer.write_batch(self._pa.record_batch(arrays, schema=self._schema))
+        self._waiting.append(self._pa.record_batch(arrays, schema=self._schema))
+        if sum(map(len, self._waiting)) >= _ROW_GROUP:
+            self._flush()
 
     def finish(self) -> None:
+        self._flush()
         self._writer.close()
+
+    def _flush(self) -> None:
+        self._writer.write_table(self._pa.Table.from_batches(self._waiting, self._schema))
+        self._waiting = []
 
     def abandon(self) -> None:
         with suppress(OSError, ValueError, self._pa.ArrowException):
