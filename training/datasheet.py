@@ -12,9 +12,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from cxnlp.errors import TrainingError
 from cxnlp.record import CHANNELS, ORIGINS, REGIONS, SECTORS, Record
+from training.agreement import measured_agreement
 from training.corpus import DATA, Corpus, load_contrast, load_corpus
 from training.measure import (
     Requirement,
@@ -88,6 +90,7 @@ def tables(corpus: Corpus, *, pairs: int = 0) -> dict[str, str]:
             "aspect", requirements(records, taxonomy, test=corpus.part("test"), pairs=pairs)
         ),
         "variety": _requirements("measure", diversity(records)),
+        "agreement": _agreement(measured_agreement(corpus)),
     }
 
 
@@ -191,6 +194,31 @@ def _requirements(title: str, rows: Sequence[Requirement]) -> str:
     return _head(title, "wanted", "found", "met") + "".join(
         _row((r.aspect, r.wanted, r.found, ("yes" if r.met else "no") if r.wanted else ""))
         for r in rows
+    )
+
+
+def _agreement(found: dict[str, Any] | None) -> str:
+    if found is None:
+        return _head("agreement", "found") + _row(("second labels", "none yet"))
+    rows = [
+        (
+            f"{name}: F1 (kappa), {f['first']} and {f['second']} times",
+            f"{f['f1']:.2f} ({f['kappa']:.2f})",
+        )
+        for name, f in found["causes"].items()
+    ]
+    return _head("a second annotator, blind", "agreement") + "".join(
+        _row(row)
+        for row in (
+            ("messages", f"{found['n']:,}"),
+            ("causes, macro-F1", f"{found['causes_macro_f1']:.2f}"),
+            *rows,
+            (
+                "emotion, the same (kappa)",
+                f"{found['emotion_accuracy']:.0%} ({found['emotion_kappa']:.2f})",
+            ),
+            ("emotion, with either's second one", f"{found['emotion_accuracy_alt']:.0%}"),
+        )
     )
 
 
