@@ -108,12 +108,13 @@ class _Predict:
         MlflowException
             If the input is no list of texts, or ``recall`` is out of range or cannot be promised.
         """
+        given: Any = model_input  # MLflow passes on whatever came
         asked = params or {}
         try:
-            if isinstance(model_input, str):
+            if isinstance(given, str):
                 raise InputError("Expected a list of texts, got one text. Put it in a list.")
             model = self._with_recall(asked.get("recall") or 0.0)
-            predictions = model.predict(model_input, explain=bool(asked.get("explain")))
+            predictions = model.predict(given, explain=bool(asked.get("explain")))
         except InputError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from error
         return [PredictionRecord(**one.to_dict()) for one in predictions]

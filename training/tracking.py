@@ -16,13 +16,13 @@ import time
 import tomllib
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager, nullcontext, redirect_stderr
 from dataclasses import dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any, TypeVar
 
-from cxnlp.bundle import MANIFEST
+from cxnlp.bundle import MANIFEST, verify
 from cxnlp.errors import MissingExtraError, TrainingError
 from training.bundles import git_commit
 from training.corpus import Corpus
@@ -116,6 +116,28 @@ def log_run(outcome: Outcome, verdict: Verdict | None, corpus: Corpus) -> Logged
         return Logged(session.uri, run_id, f"models:/{MODEL}/{number}")
 
 
+def log_model(bundle: Path) -> str:
+    """Register a bundle that no run logged, give it the alias ``challenger``, return its URI.
+
+    Raises
+    ------
+    BundleError
+        If ``bundle`` holds no sound bundle.
+    TrainingError
+        If the store cannot be reached or written.
+    """
+    version = str(verify(bundle)["version"])
+    with _session() as session:
+        client = session.client
+        run = client.create_run(
+            _experiment(session), tags={"version": version}, run_name=f"register {version}"
+        )
+        number = _register(session, run.info.run_id, bundle, version)
+        client.set_registered_model_alias(MODEL, "challenger", number)
+        client.set_terminated(run.info.run_id)
+        return f"models:/{MODEL}/{number}"
+
+
 def move_alias(version: str) -> None:
     """Point the alias ``champion`` at the registered model of a version.
 
@@ -187,10 +209,10 @@ def _session() -> Iterator[_Session]:
             for logger in loggers:
                 logger.setLevel(logging.ERROR)
             try:
-                if own:
-                    STORE.mkdir(parents=True, exist_ok=True)
-                yield _Session(mlflow, _Patient(mlflow.MlflowClient()), uri, own)
-            except (mlflow.exceptions.MlflowException, OSError) as error:
+                with _alone() if own else nullcontext():
+                    client = _Patient(mlflow.MlflowClient())
+                yield _Session(mlflow, client, uri, own)
+            except (mlflow.exceptions.MlflowException, _database_error(), OSError) as error:
                 raise TrainingError(
                     f"MLflow at {uri!r} refused: {error}. The bundle and the report are on disk. "
                     f"Free some space, or set MLFLOW_TRACKING_URI to a store that works; the file "
@@ -204,6 +226,23 @@ def _session() -> Iterator[_Session]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Hold a lock while the SQLite file is made: MLflow fails where two runs make it at once."""
+    import fcntl
+
+    STORE.mkdir(parents=True, exist_ok=True)
+    with (STORE / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _database_error() -> type[Exception]:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return SQLAlchemyError
 
 
 class _Patient:
