@@ -29,7 +29,7 @@ from types import EllipsisType
 from typing import Any
 
 from cxnlp import bundle as bundles
-from cxnlp.errors import BundleError, TrainingError
+from cxnlp.errors import BundleError, CxnlpError, TrainingError
 from training.ledger import (
     Entry,
     Store,
@@ -321,7 +321,7 @@ def _find(store: Store, version: str, scratch: Path, fetch: Fetch | None) -> Pat
     if fetch is not None:
         try:
             found = fetch(version, scratch)
-        except TrainingError as error:
+        except CxnlpError as error:
             tried += f", and MLflow could not be asked ({error})"
         else:
             if found is not None and _holds(found, version):

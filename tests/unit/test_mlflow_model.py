@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 
 from cxnlp import Classifier
-from training import tracking
+from training import experiments, tracking
 
 TEXTS = [
     "Dinsdag zou de monteur komen, niemand gezien",
@@ -35,7 +35,7 @@ def store(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """The URI of a store in which the tiny model is registered as the challenger."""
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("store")
-        patch.setattr(tracking, "STORE", folder)
+        patch.setattr(experiments, "STORE", folder)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         assert tracking.log_model(tiny_bundle) == "models:/cxnlp/1"
         yield tracking.tracking_uri()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -15,7 +16,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import cxnlp
@@ -23,14 +23,22 @@ from cxnlp import bundle as bundles
 from cxnlp.errors import BundleError, TrainingError
 from cxnlp.labels import DEFAULT
 from cxnlp.record import Record
-from training import tracking
+from training import experiments
 from training.bundles import evaluate_model, score
 from training.candidates import Config
 from training.corpus import Corpus
 from training.fit import Trained
 from training.gate import Check, Verdict
+from training.registry import Store, champion_version, promote, rollback
 from training.run import Outcome
-from training.tracking import Logged, fetch_bundle, log_run, move_alias
+from training.tracking import (
+    Logged,
+    fetch_bundle,
+    log_model,
+    log_run,
+    move_alias,
+    tracking_uri,
+)
 
 ROOT = Path(__file__).parents[3]
 
@@ -113,7 +121,7 @@ def run(
     """One logged run in the store of this checkout, which lies elsewhere for the tests."""
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("run")
-        patch.setattr(tracking, "STORE", folder / "mlflow")
+        patch.setattr(experiments, "STORE", folder / "mlflow")
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.chdir(folder)
         corpus = corpus_of(rows)
@@ -147,12 +155,12 @@ def test_metrics_for_each_label_with_intervals(run: Run) -> None:
     figures = run.outcome.report["candidates"][1]["test"]
     for cause in ("billing", "broken_promise"):
         for name in ("n", "f1", "f1_low", "f1_high", "precision", "recall", "ece"):
-            assert metrics[f"test/{cause}/{name}"] == figures["causes"][cause][name]
-    assert metrics["test/anger/f1"] == figures["emotions"]["anger"]["f1"]
+            assert metrics[f"test/causes/{cause}/{name}"] == figures["causes"][cause][name]
+    assert metrics["test/emotions/anger/f1"] == figures["emotions"]["anger"]["f1"]
     for end, name in (("", "value"), ("_low", "low"), ("_high", "high")):
         assert metrics[f"oof/macro_f1{end}"] == figures["summary"]["macro_f1"][name]
     assert metrics["seconds"] == 1.5
-    assert "test/gratitude/recall" not in metrics  # there is none, so there is no number
+    assert "test/emotions/gratitude/recall" not in metrics  # there is none, so there is no number
 
 
 def test_the_corpus_is_an_input_with_digest_and_counts(run: Run) -> None:
@@ -194,10 +202,41 @@ def test_the_winner_is_registered_as_challenger_and_then_champion(
     assert fetch_bundle("9.9", tmp_path / "none") is None
 
 
+def test_promote_and_roll_back_move_folder_and_alias_together(
+    run: Run, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(experiments, "STORE", tmp_path / "mlflow")
+    store = Store(tmp_path / "models", tmp_path / "cache")
+    import mlflow
+
+    def champion() -> str:
+        client = mlflow.MlflowClient(tracking_uri(), tracking_uri())
+        tags: dict[str, str] = client.get_model_version_by_alias("cxnlp", "champion").tags
+        return tags["version"]
+
+    for version in ("1+a", "1+b"):
+        outcome = outcome_of(tiny_bundle, run.corpus, tmp_path / version, version)
+        log_model(outcome.folder / "bundle")
+        moved = promote(outcome.folder / "bundle", version, "better", alias=move_alias, store=store)
+        assert (moved.warning, champion()) == ("", version)
+    shutil.rmtree(store.cache)  # the bundle comes from MLflow then
+    moved = rollback("worse", alias=move_alias, fetch=fetch_bundle, store=store)
+    assert (moved.warning, champion(), champion_version(store)) == ("", "1+a", "1+a")
+
+    monkeypatch.setattr(experiments, "STORE", tmp_path / "fresh")  # MLflow's store is gone
+    promote(tmp_path / "1+b" / "bundle", "1+b", "after all", store=store)
+    moved = rollback("worse", alias=move_alias, fetch=fetch_bundle, store=store)
+    assert "no registered model 'cxnlp' of version 1+a" in moved.warning
+    assert champion_version(store) == "1+a"
+    shutil.rmtree(store.cache)
+    with pytest.raises(TrainingError, match="no former champion"):
+        rollback("again", alias=move_alias, fetch=fetch_bundle, store=store)
+
+
 def test_a_reproduced_champion_gets_its_alias_in_a_fresh_store(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tracking, "STORE", tmp_path / "mlflow")
+    monkeypatch.setattr(experiments, "STORE", tmp_path / "mlflow")
     verdict = Verdict("reproduced", "0.1.0+aaa", "0.1.0+aaa", ())
     logged = log_run(run.outcome, verdict, run.corpus)
     import mlflow
@@ -218,7 +257,7 @@ def test_the_registered_model_can_be_loaded_by_its_alias(
 def test_nothing_is_printed_and_no_setting_stays(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(tracking, "STORE", tmp_path / "mlflow")
+    monkeypatch.setattr(experiments, "STORE", tmp_path / "mlflow")
     before = dict(os.environ), logging.getLogger("mlflow").level
     log_run(run.outcome, None, run.corpus)
     assert (dict(os.environ), logging.getLogger("mlflow").level) == before
@@ -231,12 +270,12 @@ def test_a_store_of_ones_own_is_honoured(
     monkeypatch.chdir(tmp_path)
     uri = f"sqlite:///{tmp_path / 'other.db'}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    before = (tracking.STORE / "mlflow.db").stat().st_mtime_ns
+    before = (experiments.STORE / "mlflow.db").stat().st_mtime_ns
     assert log_run(run.outcome, None, run.corpus).uri == uri
     with sqlite3.connect(tmp_path / "other.db") as db:
         [runs] = db.execute("select count(*) from runs").fetchone()
     assert runs == 3
-    assert (tracking.STORE / "mlflow.db").stat().st_mtime_ns == before
+    assert (experiments.STORE / "mlflow.db").stat().st_mtime_ns == before
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "nonsense://somewhere"])
@@ -253,10 +292,10 @@ def test_a_store_that_cannot_be_reached_is_named(
 def test_a_moved_checkout_gets_a_new_place_for_artefacts(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tracking, "STORE", tmp_path / "here")
+    monkeypatch.setattr(experiments, "STORE", tmp_path / "here")
     log_run(run.outcome, None, run.corpus)
     (tmp_path / "here").rename(tmp_path / "there")
-    monkeypatch.setattr(tracking, "STORE", tmp_path / "there")
+    monkeypatch.setattr(experiments, "STORE", tmp_path / "there")
     logged = log_run(run.outcome, None, run.corpus)
     assert not (tmp_path / "here").exists()
     assert list((tmp_path / "there" / "artifacts" / logged.run_id).rglob("report.json"))
@@ -275,7 +314,7 @@ def test_a_failed_run_is_marked_as_failed(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_locked_store_is_waited_for(run: Run) -> None:
-    path = tracking.STORE / "mlflow.db"
+    path = experiments.STORE / "mlflow.db"
     held, done = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -304,11 +343,11 @@ sys.path[:0] = [{str(ROOT)!r}, {str(Path(__file__).parent)!r}]
 from pathlib import Path
 from types import SimpleNamespace
 import json
-from training import tracking
+from training import experiments, tracking
 from training.corpus import Corpus
 from cxnlp.labels import DEFAULT
 from cxnlp.record import Record
-tracking.STORE = Path({str(tmp_path / "mlflow")!r})
+experiments.STORE = Path({str(tmp_path / "mlflow")!r})
 folder = Path({str(run.outcome.folder)!r})
 outcome = SimpleNamespace(folder=folder, report=json.loads((folder / "report.json").read_text()))
 corpus = Corpus((Record("1", "t", (), "anger"),), {{"1": "train"}}, {{"1": "1"}}, DEFAULT)
@@ -325,11 +364,22 @@ print(tracking.log_run(outcome, None, corpus).model_uri)
     assert {out.strip() for out, _ in said} == {"models:/cxnlp/1", "models:/cxnlp/2"}
 
 
-def test_an_interval_that_is_unknown_is_left_out() -> None:
-    figures = {
-        "summary": {"macro_f1": {"value": None, "low": None, "high": None}},
-        "causes": {},
-        "emotions": {},
+def test_labels_of_ones_own_are_logged_under_names_that_mlflow_takes(
+    run: Run, tmp_path: Path
+) -> None:
+    """Many labels, with signs in their names, and one name for a cause and an emotion."""
+    entry = {"n": 5, "f1": 0.5, "f1_low": 0.4, "f1_high": 0.6, "recall": None}
+    labels = {f"prijs & kosten/{i} (€)": entry for i in range(150)}
+    figures = {"summary": {}, "causes": {**labels, "other": entry}, "emotions": {"other": entry}}
+    candidate = {
+        **run.outcome.report["candidates"][0],
+        **dict.fromkeys(("oof", "dev", "test"), figures),
+        "params": {"phrases": {"other": ["woord " * 2000]}},
     }
-    assert tracking.metrics_of(figures, "dev") == {}
-    assert np.isfinite(list(tracking.metrics_of(figures, "dev").values())).all()
+    report = {**run.outcome.report, "candidates": [candidate]}
+    logged = log_run(replace(run.outcome, report=report), None, run.corpus)
+    data = run.client.get_run(logged.run_id).data
+    assert len(data.metrics) == 1 + 3 * 152 * 4
+    assert data.metrics["test/causes/prijs _ kosten_7 ___/f1"] == 0.5
+    assert data.metrics["test/emotions/other/f1"] == data.metrics["test/causes/other/f1"]
+    assert len(data.params["params.phrases.other"]) == 6000
