@@ -325,16 +325,19 @@ def _records(
 
 
 def _terminal_table(candidates: list[dict[str, Any]]) -> str:
-    """Candidates on the test split, for a terminal."""
-    lines = [
-        f"{'candidate (test split)':45s} {'causes F1':>10s} {'emotion F1':>10s} {'AP':>6s} {'time':>7s}"
-    ]
-    for c in sorted(candidates, key=lambda c: -c["test"]["summary"]["macro_f1"]["value"]):
-        s = {name: f["value"] for name, f in c["test"]["summary"].items()}
-        mark = "" if c["shippable"] else " *"
+    """Candidates on the test split, for a terminal; nan where there are too few cases."""
+
+    def figures(candidate: dict[str, Any]) -> dict[str, float]:
+        summary = candidate["test"]["summary"]
+        return {k: float("nan") if f["value"] is None else f["value"] for k, f in summary.items()}
+
+    lines = [f"{'candidate (test split)':45s} causes F1 emotion F1    AP    time"]
+    for c in sorted(candidates, key=lambda c: -figures(c)["macro_ap"]):
+        f = figures(c)
+        title = c["title"][:43] + ("" if c["shippable"] else " *")
         lines.append(
-            f"{c['title'][:43] + mark:45s} {s['macro_f1']:10.3f} {s['emotion_macro_f1']:10.3f} "
-            f"{s['macro_ap']:6.3f} {c['seconds']:5.0f} s"
+            f"{title:45s} {f['macro_f1']:9.3f} {f['emotion_macro_f1']:10.3f} {f['macro_ap']:5.3f} "
+            f"{c['seconds']:5.0f} s"
         )
     return "\n".join([*lines, "* to compare with; has no bundle form"])
 

@@ -121,12 +121,16 @@ def interval(
 ) -> tuple[Any, Any]:
     """95% percentile bootstrap of a statistic of rows; ``(low, high)``, each like the statistic."""
     random = np.random.default_rng(seed)
+    if not n:
+        return np.nan, np.nan
     draws = np.array([statistic(random.integers(0, n, n)) for _ in range(times)], dtype=float)
-    with np.errstate(invalid="ignore"):
-        return (
-            np.nanpercentile(draws, 2.5, axis=0) if n else np.nan,
-            np.nanpercentile(draws, 97.5, axis=0) if n else np.nan,
-        )
+    # A figure that no draw could give (no message with the label) has no interval.
+    known = ~np.isnan(draws).all(axis=0)
+    low, high = np.full(draws.shape[1:], np.nan), np.full(draws.shape[1:], np.nan)
+    low[known], high[known] = np.nanpercentile(
+        draws[:, known] if draws.ndim > 1 else draws, [2.5, 97.5], axis=0
+    )
+    return (low, high) if draws.ndim > 1 else (float(low), float(high))
 
 
 def summary_vector(

@@ -231,7 +231,7 @@ def size_mb(outcome: Outcome) -> float:
 
 
 def _goodness(summary: dict[str, Any]) -> float:
-    return float(summary["macro_f1"]["value"] + summary["emotion_macro_f1"]["value"]) / 2
+    return float(sum(summary[name]["value"] or 0 for name in ("macro_f1", "emotion_macro_f1")) / 2)
 
 
 @contextmanager

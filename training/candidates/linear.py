@@ -74,11 +74,14 @@ def fit_linear(
     stacked = _stack(features, rows)
     if balanced:
         share *= compute_sample_weight("balanced", target)
+    bias[n_causes:] = -8.0
+    if len(set(target.tolist())) == 1:
+        bias[n_causes + target[0]] = 8.0  # one emotion only: nothing to learn
+        return Linear(weights, bias)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "not converged" at the cap, which is meant as a cap
         model = LogisticRegression(C=c_emotion, max_iter=200).fit(stacked, target, share)
     seen = n_causes + model.classes_
-    bias[n_causes:] = -8.0
     if len(model.classes_) == 2:  # the solver gives one row for two classes
         weights[:, seen] = np.stack([-model.coef_[0] / 2, model.coef_[0] / 2], axis=1)
         bias[seen] = [-model.intercept_[0] / 2, model.intercept_[0] / 2]
