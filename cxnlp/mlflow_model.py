@@ -1,8 +1,8 @@
 """The model as MLflow serves it: a list of texts in, a list of wire-form records out.
 
 MLflow logs this file as code and runs it where the model is loaded (see `training.tracking`);
-what it loads is the bundle, which holds nothing executable. The records below mirror
-`cxnlp.types.Prediction.to_dict` field by field; MLflow reads the schema from them.
+what it loads is the bundle, which holds nothing executable. MLflow reads the schema of the
+answer from `cxnlp.schema`.
 """
 
 # No `from __future__ import annotations`: MLflow reads the hints as types.
@@ -13,64 +13,10 @@ from typing import Any, Optional
 from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel
-from pydantic import BaseModel
 
 from cxnlp.classifier import Classifier, load
 from cxnlp.errors import InputError
-
-
-class EvidenceRecord(BaseModel):
-    """Words that show a label: a character span of the text that was given."""
-
-    start: int
-    end: int
-    text: str
-    weight: float
-
-
-class CauseRecord(BaseModel):
-    """A decided cause."""
-
-    label: str
-    name: str
-    score: float
-    threshold: float
-    evidence: list[EvidenceRecord]
-
-
-class EmotionRecord(BaseModel):
-    """The emotion with the highest score."""
-
-    label: str
-    name: str
-    score: float
-
-
-class ScoresRecord(BaseModel):
-    """Every calibrated score, by label."""
-
-    causes: dict[str, float]
-    emotions: dict[str, float]
-
-
-class ModelRecord(BaseModel):
-    """Which model answered."""
-
-    name: str
-    version: str
-
-
-class PredictionRecord(BaseModel):
-    """The answer for one message."""
-
-    id: Optional[str] = None  # noqa: UP045 (MLflow knows Optional, not every union)
-    causes: list[CauseRecord]
-    emotion: EmotionRecord
-    scores: ScoresRecord
-    decision: str
-    reasons: list[str]
-    language: str
-    model: ModelRecord
+from cxnlp.schema import PredictionRecord
 
 
 class _Predict:

@@ -1,4 +1,4 @@
-"""The command line: ``cxnlp predict``, ``explain``, ``redact``, ``info``, ``verify``, ``labels``.
+"""The command line: ``cxnlp predict``, ``explain``, ``redact``, ``info``, ``labels``, ``serve`` ….
 
 Exit codes: 0 all right; 1 finished, but some rows were bad; 2 wrong use, or input, output or
 model that cannot be used; 130 interrupted.

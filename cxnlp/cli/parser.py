@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from cxnlp import __version__
-from cxnlp.cli import explain, info, predict, redact
+from cxnlp.cli import explain, info, predict, redact, serve
 from cxnlp.errors import InputError
 
 EXAMPLES = {
@@ -17,6 +17,7 @@ EXAMPLES = {
     "info": "cxnlp info",
     "verify": "cxnlp verify models/champion",
     "labels": "cxnlp labels",
+    "serve": "cxnlp serve --port 8000",
 }
 """One call of each command that works as it stands."""
 
@@ -27,6 +28,7 @@ _OVERVIEW = {
     "info": "what the model is, what it was trained on and how good it is",
     "verify": "check that a model folder is whole and unaltered",
     "labels": "the causes and emotions, and when each is given",
+    "serve": "answer over HTTP, with a page for people",
 }
 
 
@@ -71,6 +73,7 @@ def build() -> argparse.ArgumentParser:
         "info": info.add_info_arguments,
         "verify": info.add_verify_arguments,
         "labels": info.add_labels_arguments,
+        "serve": serve.add_arguments,
     }
     for name, add in fill.items():
         command = commands.add_parser(
