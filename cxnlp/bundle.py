@@ -223,7 +223,11 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
             "doubt_limit": rule.doubt_limit,
             "emotion_limit": rule.emotion_limit,
         },
-        "features": {"char_sizes": list(scorer.block.char_sizes), "gap": scorer.block.gap},
+        "features": {
+            "char_sizes": list(scorer.block.char_sizes),
+            "gap": scorer.block.gap,
+            "floor": list(scorer.block.floor),
+        },
         "info": dict(bundle.info),
     }
 
@@ -261,7 +265,10 @@ def _assemble(
 ) -> Bundle:
     taxonomy = Taxonomy.from_dict(model["taxonomy"])
     rule = model["rule"]
-    columns = len(taxonomy.causes) + len(taxonomy.emotions)
+    labels = len(taxonomy.causes) + len(taxonomy.emotions)
+    columns = len(arrays["bias"])
+    if columns not in (labels, labels + 1):
+        raise ValueError(f"bias has {columns} columns for {labels} labels")
     rows = len(arrays["keys"])
     for name, shape in (
         ("weights", (rows, columns)),
@@ -273,13 +280,16 @@ def _assemble(
     ):
         if arrays[name].shape != shape:
             raise ValueError(f"{name} has shape {arrays[name].shape}, expected {shape}")
-    low, high = model["features"]["char_sizes"]
+    features = model["features"]
+    low, high = features["char_sizes"]
+    words, letters = features["floor"]
     block = WordGrams(
         keys=arrays["keys"],
         idf=arrays["idf"],
         is_char=arrays["is_char"],
         char_sizes=(int(low), int(high)),
-        gap=int(model["features"]["gap"]),
+        gap=int(features["gap"]),
+        floor=(float(words), float(letters)),
     )
     return Bundle(
         name=manifest["name"],
@@ -287,7 +297,9 @@ def _assemble(
         kind=manifest["kind"],
         taxonomy=taxonomy,
         scorer=LinearScorer(block, arrays["weights"], arrays["bias"]),
-        calibration=Calibration(arrays["slope"], arrays["intercept"], len(taxonomy.causes)),
+        calibration=Calibration(
+            arrays["slope"], arrays["intercept"], len(taxonomy.causes), len(taxonomy.emotions)
+        ),
         rule=Rule(
             causes=taxonomy.cause_names,
             emotions=taxonomy.emotion_names,

@@ -1,6 +1,9 @@
 """From logits to probabilities. The numbers are fitted in training; here they are applied.
 
-Causes: Platt scaling per label (Platt 1999), ``sigmoid(slope * logit + intercept)``.
+Causes: Platt scaling per label (Platt 1999), ``sigmoid(slope * logit + intercept)``. Where the
+scorer has a last column that tells a complaint from other messages, a cause is the product
+P(complaint) * P(cause | complaint): a question about an invoice then scores low on billing
+however many words about money it has, which no sum of words can do.
 Emotion: bias-corrected temperature scaling (Alexandari et al. 2020),
 ``softmax(slope * logits + intercept)`` with one slope for all emotions.
 """
@@ -17,11 +20,17 @@ FloatArray = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Calibration:
-    """Slopes and intercepts, each of shape (K,): causes first, then emotions."""
+    """Slopes and intercepts, each of shape (K,): causes, then emotions, then perhaps complaint."""
 
     slope: FloatArray
     intercept: FloatArray
     n_causes: int
+    n_emotions: int
+
+    @property
+    def gated(self) -> bool:
+        """Whether the last column tells a complaint from other messages."""
+        return len(self.slope) > self.n_causes + self.n_emotions
 
     def apply(self, logits: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Probabilities from logits of shape (n, K).
@@ -31,12 +40,22 @@ class Calibration:
         causes
             Shape (n, n_causes), each in (0, 1).
         emotions
-            Shape (n, K - n_causes), each row summing to 1.
+            Shape (n, n_emotions), each row summing to 1.
         """
         scaled = np.asarray(logits, dtype=np.float64) * self.slope + self.intercept
         causes = sigmoid(scaled[:, : self.n_causes])
-        emotions = softmax(scaled[:, self.n_causes :])
+        if self.gated:
+            causes *= sigmoid(scaled[:, -1:])
+        emotions = softmax(scaled[:, self.n_causes : self.n_causes + self.n_emotions])
         return causes.astype(np.float32), emotions.astype(np.float32)
+
+    def towards(self, column: int) -> FloatArray:
+        """How much each logit speaks for a label, shape (K,): its own, and complaint for a cause."""
+        weights = np.zeros_like(self.slope)
+        weights[column] = self.slope[column]
+        if self.gated and column < self.n_causes:
+            weights[-1] = self.slope[-1]
+        return weights
 
 
 def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:

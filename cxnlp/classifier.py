@@ -224,8 +224,8 @@ class Classifier:
             for found in evidence(
                 prepared.original,
                 label,
-                columns.index(label),
-                contributions,
+                contributions.spans,
+                contributions.values @ self.bundle.calibration.towards(columns.index(label)),
                 spans,
                 prepared.span,
             )

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cxnlp.heads import Contributions
 from cxnlp.types import Evidence
 
 _MOST = 3  # runs shown a label
@@ -23,8 +22,8 @@ _WHOLE = 0.6  # a run that covers this share of a clause's words is shown as the
 def evidence(
     text: str,
     label: str,
-    column: int,
-    contributions: Contributions,
+    spans: Sequence[tuple[int, int]],
+    values: NDArray[np.float32],
     clauses: Sequence[tuple[int, int]],
     to_original: Callable[[int, int], tuple[int, int]],
 ) -> list[Evidence]:
@@ -34,10 +33,11 @@ def evidence(
     ----------
     text
         The original text.
-    label, column
-        The label and its column in the contributions.
-    contributions
-        Of the prepared text.
+    label
+        The label.
+    spans, values
+        Character spans of the tokens of the prepared text, and what each says for the label,
+        shape (n_tokens,).
     clauses
         Character spans of the clauses of the prepared text.
     to_original
@@ -49,10 +49,9 @@ def evidence(
         At most three; empty when no word speaks for the label. Weights are shares of the sum
         of all clauses' runs, so they add up to at most 1.
     """
-    values = contributions.values[:, column]
     runs = []
     for low, high in clauses:
-        inside = [i for i, (start, end) in enumerate(contributions.spans) if low <= start < high]
+        inside = [i for i, (start, end) in enumerate(spans) if low <= start < high]
         if not inside:
             continue
         first, last, total = _best_run(values[inside])
@@ -60,22 +59,22 @@ def evidence(
             continue
         if (last - first + 1) / len(inside) >= _WHOLE:
             first, last = 0, len(inside) - 1
-        start = contributions.spans[inside[first]][0]
-        end = contributions.spans[inside[last]][1]
+        start = spans[inside[first]][0]
+        end = spans[inside[last]][1]
         runs.append((float(total), start, end))
     if not runs:
         return []
     whole = sum(total for total, _, _ in runs)
     best = max(total for total, _, _ in runs)
     kept = sorted(runs, reverse=True)[:_MOST]
-    spans = []
+    found = []
     for total, start, end in sorted(kept, key=lambda run: run[1]):
         if total < _WORTH * best:
             continue
         start, end = to_original(start, end)
         if text[start:end].strip():
-            spans.append(Evidence(label, start, end, text[start:end], round(total / whole, 4)))
-    return spans
+            found.append(Evidence(label, start, end, text[start:end], round(total / whole, 4)))
+    return found
 
 
 def _best_run(values: NDArray[np.float32]) -> tuple[int, int, float]:

@@ -1,7 +1,7 @@
 """Scores from features: one linear map for all labels at once, computed word by word.
 
 Columns of every weight matrix and every logit array are the causes, then the emotions, in
-taxonomy order; K is their number.
+taxonomy order, then perhaps one that tells a complaint from other messages; K is their number.
 """
 
 from __future__ import annotations
@@ -105,7 +105,9 @@ class LinearScorer:
                 row[k] += self._squares[rows].sum()
         words, letters = sums[:, : k + 1], sums[:, k + 1 :]
         return np.asarray(
-            self.bias + words[:, :k] * _scale(words[:, k]) + letters[:, :k] * _scale(letters[:, k])
+            self.bias
+            + words[:, :k] * _scale(words[:, k] + self.block.floor[0])
+            + letters[:, :k] * _scale(letters[:, k] + self.block.floor[1])
         )
 
     def contributions(self, text: str) -> Contributions:
@@ -119,8 +121,9 @@ class LinearScorer:
         sums = np.array([self._word(word) for word in types])
         total = sums.sum(0)
         pair_rows = self.block.rows(pairs)
-        words_scale = _scale(total[k] + self._squares[pair_rows].sum()).item()
-        letters_scale = _scale(total[-1]).item()
+        words_squares = total[k] + self._squares[pair_rows].sum()
+        words_scale = _scale(words_squares + self.block.floor[0]).item()
+        letters_scale = _scale(total[-1] + self.block.floor[1]).item()
         share = dict(
             zip(types, sums[:, :k] * words_scale + sums[:, k + 1 : -1] * letters_scale, strict=True)
         )

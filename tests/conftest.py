@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -112,7 +113,7 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         half = fit([texts[i] for i in seen], truth.take(seen), DEFAULT, params, 13)
         held_out[unseen] = half.logits([texts[i] for i in unseen])
     fitted = fit(texts, truth, DEFAULT, params, 13)
-    calibration = fit_calibration(held_out, truth, len(DEFAULT.causes))
+    calibration = fit_calibration(held_out, truth, 9, 7)
     scored = Scored(*calibration.apply(held_out))
     bundle = Bundle(
         name="tiny",
@@ -143,3 +144,21 @@ def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder that is the working folder while the test runs."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def spark() -> Any:
+    """A Spark session on two cores, one for all tests of a process."""
+    from training.spark_session import has_java, session
+
+    if not has_java():
+        pytest.skip("Spark runs on Java, and there is no java on this machine")
+    # Of the JVM only its simple compiler and collector, which start in half the time.
+    quick = {
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        "spark.driver.host": "localhost",
+        "spark.sql.shuffle.partitions": "2",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+    }
+    return session("local[2]", quick)

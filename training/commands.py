@@ -15,7 +15,7 @@ import numpy as np
 import cxnlp
 from cxnlp import bundle as bundles
 from cxnlp.classifier import Classifier
-from cxnlp.errors import InputError, TrainingError
+from cxnlp.errors import BundleError, InputError, TrainingError
 from cxnlp.labels import DEFAULT, Taxonomy
 from cxnlp.record import Record
 from training import report as reports
@@ -28,7 +28,7 @@ from training.check import run_check
 from training.corpus import DATA, Corpus, load_corpus
 from training.gate import Entrant, Verdict, judge
 from training.metrics import Truth, decided, paired_bootstrap, summary_vector
-from training.registry import Store
+from training.registry import Store, settle, withdrawn
 from training.registry import promote as move_champion
 from training.registry import rollback as move_back
 from training.run import Outcome, bar, latency_ms, run_candidates
@@ -56,6 +56,8 @@ def run(options: Namespace) -> int:
                     f"Unknown candidate {name!r}; known are {', '.join(sorted(known))}."
                 )
         configs = [config for config in configs if config.name in options.only]
+    store = Store()
+    settle(store, alias=tracking.move_alias)
     corpus = load_corpus()
     with bar() as progress:
         outcome = run_candidates(
@@ -65,9 +67,12 @@ def run(options: Namespace) -> int:
             agreement=measured_agreement(corpus),
             progress=progress,
         )
-    store = Store()
     verdict = _judge(
-        outcome.model, outcome.folder / "bundle", _champion(store), corpus.part("test")
+        outcome.model,
+        outcome.folder / "bundle",
+        _champion(store),
+        corpus.part("test"),
+        withdrawn=withdrawn(store, outcome.model.version),
     )
     logged = tracking.log_run(outcome, verdict, corpus)
     _settle_verdict(verdict, outcome, store, logged)
@@ -174,6 +179,8 @@ def promote(options: Namespace) -> int:
     print(f"On {what}, n={len(records):,}\n\n{verdict.to_markdown()}")
     if verdict.outcome != "promote":
         return 0 if verdict.outcome == "reproduced" else 1
+    if options.models is None:  # MLflow mirrors the shipped champion, not those kept elsewhere
+        tracking.log_model(options.folder)
     moved = move_champion(
         options.folder,
         model.version,
@@ -181,7 +188,7 @@ def promote(options: Namespace) -> int:
         figures=_figures(model),
         data=model.bundle.info.get("trained_on"),
         judged_against=verdict.champion,
-        alias=tracking.move_alias,
+        alias=None if options.models else tracking.move_alias,
         store=store,
     )
     print(moved.warning or f"\n{model.version} is champion in {store.champion}.")
@@ -204,11 +211,21 @@ def card(options: Namespace) -> int:
 
 
 def _champion(store: Store) -> Classifier | None:
-    return cxnlp.load(store.champion) if store.champion.exists() else None
+    if not store.champion.exists():
+        return None
+    try:
+        return cxnlp.load(store.champion)
+    except BundleError as error:
+        print(f"The champion cannot be judged against: {error}", file=sys.stderr)
+        return None
 
 
 def _judge(
-    model: Classifier, folder: Path, champion: Classifier | None, records: list[Record]
+    model: Classifier,
+    folder: Path,
+    champion: Classifier | None,
+    records: list[Record],
+    withdrawn: str | None = None,
 ) -> Verdict:
     texts = [record.text for record in records]
 
@@ -226,6 +243,7 @@ def _judge(
         entrant(champion, folder) if champion else None,
         records,
         model.taxonomy,
+        withdrawn=withdrawn,
     )
 
 

@@ -124,33 +124,30 @@ def train(
         if prime:
             prime(every)
             progress(f"{kind}: features of {len(every):,} messages", 0, len(tasks))
-    oof = {
-        config.name: np.zeros((len(texts), _columns(taxonomy)), np.float32) for config in configs
-    }
+    oof: dict[str, NDArray[np.float32]] = {}
     final: dict[str, Fitted] = {}
-    seconds = dict.fromkeys(oof, 0.0)
+    seconds = dict.fromkeys((config.name for config in configs), 0.0)
     results = _run(tasks, texts, every, truth, fold, taxonomy, seed, jobs)
     for done, (name, f, logits, fitted, took) in enumerate(results, 1):
         seconds[name] += took
-        if fitted is None:
-            oof[name][fold == f] = logits
-        else:
+        if logits is not None:
+            scores = oof.setdefault(name, np.zeros((len(texts), logits.shape[1]), np.float32))
+            scores[fold == f] = logits
+        if fitted is not None:
             final[name] = fitted
         what = "whole training split" if f < 0 else f"fold {f + 1}"
         progress(f"{name}: {what}", done, len(tasks))
     trained = []
     for config in configs:
-        calibration = fit_calibration(oof[config.name], truth, len(taxonomy.causes))
+        calibration = fit_calibration(
+            oof[config.name], truth, len(taxonomy.causes), len(taxonomy.emotions)
+        )
         scored = Scored(*calibration.apply(oof[config.name]))
         rule = fit_rule(scored, truth, taxonomy, review_share=config.review_share)
         trained.append(
             Trained(config, final[config.name], calibration, rule, scored, seconds[config.name])
         )
     return trained
-
-
-def _columns(taxonomy: Taxonomy) -> int:
-    return len(taxonomy.causes) + len(taxonomy.emotions)
 
 
 def _run(

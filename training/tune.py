@@ -16,19 +16,33 @@ from training.metrics import Scored, Truth, decided, doubt, f1
 FloatArray = NDArray[np.float64]
 
 
-def fit_calibration(logits: NDArray[Any], truth: Truth, n_causes: int) -> Calibration:
-    """Platt scaling per cause; for emotion one temperature and a bias per label, (n, K) logits."""
+def fit_calibration(
+    logits: NDArray[Any], truth: Truth, n_causes: int, n_emotions: int
+) -> Calibration:
+    """Platt scaling per cause; for emotion one temperature and a bias per label.
+
+    ``logits`` have shape (n, K). With a last column for complaint, that one is scaled too, and
+    the causes among complaints only.
+    """
     slope = np.ones(logits.shape[1])
     intercept = np.zeros(logits.shape[1])
+    complaint = truth.causes.any(axis=1)
+    gated = logits.shape[1] > n_causes + n_emotions
+    rows = np.flatnonzero(complaint) if gated else np.arange(len(truth))
     for j in range(n_causes):
-        slope[j], intercept[j] = _platt(logits[:, j].astype(float), truth.causes[:, j])
-    slope[n_causes:], intercept[n_causes:] = _temperature_and_bias(
-        logits[:, n_causes:].astype(float), truth
+        slope[j], intercept[j] = _platt(
+            logits[rows, j].astype(float), np.asarray(truth.causes[rows, j])
+        )
+    if gated:
+        slope[-1], intercept[-1] = _platt(logits[:, -1].astype(float), complaint.astype(np.int8))
+    emotions = slice(n_causes, n_causes + n_emotions)
+    slope[emotions], intercept[emotions] = _temperature_and_bias(
+        logits[:, emotions].astype(float), truth
     )
-    return Calibration(slope.astype(np.float32), intercept.astype(np.float32), n_causes)
+    return Calibration(slope.astype(np.float32), intercept.astype(np.float32), n_causes, n_emotions)
 
 
-def _platt(logits: FloatArray, truth: NDArray[Any]) -> tuple[float, float]:
+def _platt(logits: FloatArray, truth: Any) -> tuple[float, float]:
     positives = int(truth.sum())
     negatives = len(truth) - positives
     # Platt's targets keep a label with few cases away from 0 and 1.

@@ -74,6 +74,9 @@ class WordGrams:
         Smallest and largest letter group.
     gap
         Largest distance between the two words of a pair; 1 is a plain bigram.
+    floor
+        What is added to the squared length of the words' and of the letters' part, so that the
+        few words of a short message do not shout.
     """
 
     keys: NDArray[np.uint32]
@@ -81,6 +84,7 @@ class WordGrams:
     is_char: NDArray[np.bool_]
     char_sizes: tuple[int, int] = (3, 5)
     gap: int = 1
+    floor: tuple[float, float] = (0.0, 0.0)
 
     def __post_init__(self) -> None:
         object.__setattr__(
@@ -128,7 +132,9 @@ class WordGrams:
             squares = self.idf[rows] ** 2
             chars = self.is_char[rows]
             scale = np.where(
-                chars, _inverse_root(squares[chars].sum()), _inverse_root(squares[~chars].sum())
+                chars,
+                _inverse_root(squares[chars].sum() + self.floor[1]),
+                _inverse_root(squares[~chars].sum() + self.floor[0]),
             )
             unique, where = np.unique(rows, return_inverse=True)
             values = np.bincount(where, weights=self.idf[rows] * scale, minlength=len(unique))

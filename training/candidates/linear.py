@@ -15,7 +15,7 @@ from training.metrics import Truth
 
 @dataclass(frozen=True)
 class Linear:
-    """Weights of shape (n_features, K) and bias (K,): causes, then emotions."""
+    """Weights (n_features, K) and bias (K,): causes, then emotions, then perhaps complaint."""
 
     weights: NDArray[np.float32]
     bias: NDArray[np.float32]
@@ -34,6 +34,7 @@ def fit_linear(
     c_emotion: float,
     balanced: bool = True,
     alt_weight: float = 0.3,
+    gate: bool = False,
     seed: int = 0,
 ) -> Linear:
     """One-vs-rest logistic regression for causes, multinomial for emotion.
@@ -46,6 +47,9 @@ def fit_linear(
         Inverse regularisation strength.
     balanced
         Whether labels are weighted inversely to how often they occur.
+    gate
+        Whether a last column tells complaints from other messages; the causes are then learnt
+        among complaints only (see `cxnlp.calibrate`).
     alt_weight
         Weight in [0, 1) with which a message counts for its second emotion too.
     """
@@ -54,18 +58,23 @@ def fit_linear(
 
     n_features = features.shape[1]
     n_causes, n_emotions = len(taxonomy.causes), len(taxonomy.emotions)
-    weights = np.zeros((n_features, n_causes + n_emotions), dtype=np.float32)
-    bias = np.zeros(n_causes + n_emotions, dtype=np.float32)
+    n_labels = n_causes + n_emotions
+    weights = np.zeros((n_features, n_labels + gate), dtype=np.float32)
+    bias = np.zeros(n_labels + gate, dtype=np.float32)
     class_weight = "balanced" if balanced else None
-    for j in range(n_causes):
-        target = truth.causes[:, j]
-        if target.min() == target.max():
-            bias[j] = 4.0 if target.max() else -4.0  # always or never seen: nothing to learn
+    complaint = truth.causes.any(axis=1)
+    among = np.flatnonzero(complaint) if gate else np.arange(len(truth))
+    binary = [(j, among, truth.causes[among, j]) for j in range(n_causes)]
+    if gate:
+        binary.append((n_labels, np.arange(len(truth)), complaint.astype(np.int8)))
+    for column, rows, target in binary:
+        if len(set(target.tolist())) < 2:  # always or never seen: nothing to learn
+            bias[column] = 4.0 if target.any() else -4.0
             continue
         model = LogisticRegression(
             C=c_causes, solver="liblinear", class_weight=class_weight, random_state=seed
-        ).fit(features, target)
-        weights[:, j], bias[j] = model.coef_[0], model.intercept_[0]
+        ).fit(features[rows], target)
+        weights[:, column], bias[column] = model.coef_[0], model.intercept_[0]
     rows = np.flatnonzero(truth.alt >= 0) if alt_weight else np.zeros(0, int)
     target = np.concatenate([truth.emotion, truth.alt[rows]])
     share = np.ones(len(target))
@@ -74,7 +83,7 @@ def fit_linear(
     stacked = _stack(features, rows)
     if balanced:
         share *= compute_sample_weight("balanced", target)
-    bias[n_causes:] = -8.0
+    bias[n_causes:n_labels] = -8.0
     if len(set(target.tolist())) == 1:
         bias[n_causes + target[0]] = 8.0  # one emotion only: nothing to learn
         return Linear(weights, bias)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,9 +29,17 @@ class FittedWordGrams:
 
 
 def fit_block(
-    texts: Sequence[str], *, min_df: int = 2, char_sizes: tuple[int, int] = (3, 6), gap: int = 2
+    texts: Sequence[str],
+    *,
+    min_df: int = 2,
+    char_sizes: tuple[int, int] = (3, 6),
+    gap: int = 2,
+    floor: float = 0.0,
 ) -> WordGrams:
-    """Collect the n-grams that at least ``min_df`` texts have."""
+    """Collect the n-grams that at least ``min_df`` texts have.
+
+    ``floor`` is a share of the median squared length; see `WordGrams.floor`.
+    """
     count: Counter[int] = Counter()
     chars: set[int] = set()
     words: dict[str, list[int]] = {}
@@ -46,19 +54,31 @@ def fit_block(
         count.update(seen)
     keys = sorted(key for key, n in count.items() if n >= min_df)
     frequency = np.array([count[key] for key in keys], dtype=np.float64)
-    return WordGrams(
+    block = WordGrams(
         keys=np.array(keys, dtype=np.uint32),
         idf=(1 + np.log((1 + len(texts)) / (1 + frequency))).astype(np.float32),
         is_char=np.array([key in chars for key in keys], dtype=bool),
         char_sizes=char_sizes,
         gap=gap,
     )
+    return replace(block, floor=_floor(block, texts, floor)) if floor else block
+
+
+def _floor(block: WordGrams, texts: Sequence[str], share: float) -> tuple[float, float]:
+    words, letters = [], []
+    for text in texts:
+        types, pairs = features_of(text, block.gap)
+        rows = np.array([r for w in types for r in block.word_rows(w)] + block.rows(pairs), int)
+        squares, chars = block.idf[rows] ** 2, block.is_char[rows]
+        words.append(squares[~chars].sum())
+        letters.append(squares[chars].sum())
+    return share * float(np.median(words)), share * float(np.median(letters))
 
 
 def fit(
     texts: Sequence[str], truth: Truth, taxonomy: Taxonomy, params: Mapping[str, Any], seed: int
 ) -> FittedWordGrams:
-    """Params: ``min_df``, ``char_sizes``, ``gap``, ``c_causes``, ``c_emotion``."""
+    """Params: ``min_df``, ``char_sizes``, ``gap``, ``floor``, ``gate``, ``c_causes``, ``c_emotion``."""
     from scipy.sparse import csr_matrix
 
     block = fit_block(
@@ -66,6 +86,7 @@ def fit(
         min_df=int(params.get("min_df", 2)),
         char_sizes=tuple(params.get("char_sizes", (3, 6))),
         gap=int(params.get("gap", 2)),
+        floor=float(params.get("floor", 0.0)),
     )
     indptr, indices, data = block.transform(texts)
     features = csr_matrix((data, indices, indptr), shape=(len(texts), block.n_features))
@@ -75,6 +96,7 @@ def fit(
         taxonomy,
         c_causes=float(params.get("c_causes", 4.0)),
         c_emotion=float(params.get("c_emotion", 4.0)),
+        gate=bool(params.get("gate", False)),
         seed=seed,
     )
     # Half precision here, not in the bundle, so that what is measured is what is shipped.

@@ -30,7 +30,7 @@ def made_up(n: int = 4000) -> tuple[np.ndarray, Truth]:
 
 def test_calibration_repairs_sureness_and_shift() -> None:
     logits, truth = made_up()
-    calibration = fit_calibration(logits, truth, 2)
+    calibration = fit_calibration(logits, truth, 2, 3)
     assert np.allclose(calibration.slope[:2], 0.5, atol=0.06)
     assert np.allclose(calibration.slope[2:], 1 / 3, atol=0.05)
     causes, emotions = calibration.apply(logits)
@@ -44,7 +44,7 @@ def test_calibration_repairs_sureness_and_shift() -> None:
 def test_a_cause_that_never_occurs_does_not_break_calibration() -> None:
     logits, truth = made_up(200)
     truth.causes[:, 1] = 0
-    causes, _ = fit_calibration(logits, truth, 2).apply(logits)
+    causes, _ = fit_calibration(logits, truth, 2, 3).apply(logits)
     assert np.isfinite(causes).all()
     assert causes[:, 1].mean() < 0.05
 
@@ -60,7 +60,7 @@ def test_thresholds_are_near_the_best_ones() -> None:
 @pytest.mark.parametrize("share", [0.1, 0.3])
 def test_the_asked_share_goes_to_review(share: float) -> None:
     logits, truth = made_up()
-    scored = Scored(*fit_calibration(logits, truth, 2).apply(logits))
+    scored = Scored(*fit_calibration(logits, truth, 2, 3).apply(logits))
     rule = fit_rule(scored, truth, TWO, review_share=share)
     _, _, review = decided(rule, scored)
     assert review.mean() == pytest.approx(share, abs=0.02)
