@@ -45,7 +45,13 @@ class _Rivals:
 def _rivals() -> _Rivals:
     table = language_words()
     dutch = table["nl"]
-    pairs = {code: (own - dutch, dutch - own) for code, own in table.items() if code != "nl"}
+    # Who drops the final n («weke», «wachte») writes Dutch as it is spoken, not Afrikaans.
+    spoken = {word.removesuffix("n") for word in dutch if word.endswith("en")}
+    pairs = {
+        code: (own - dutch - spoken, (dutch | spoken) - own)
+        for code, own in table.items()
+        if code != "nl"
+    }
     return _Rivals(
         pairs,
         frozenset().union(*(theirs for theirs, _ in pairs.values())),
