@@ -13,23 +13,30 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope
 
 from cxnlp import __version__
 from cxnlp.errors import InputError
 from cxnlp.server import schemas
-from cxnlp.server.batch import Batcher, error_record
-from cxnlp.server.limits import Bodies
+from cxnlp.server.batch import Batcher
+from cxnlp.server.limits import Bodies, header
 from cxnlp.server.metrics import Metrics
-from cxnlp.server.observe import Observe, about, log, say_fault
+from cxnlp.server.observe import Answer, Observe, about, log, say_fault
 from cxnlp.server.refuse import RequestError
 from cxnlp.server.reload import Loaded, Models
 from cxnlp.server.settings import Settings
+from cxnlp.server.wire import error_record
 
 Read = Callable[[bytes, Settings], schemas.Asked]
 
 _LARGE = 65_536  # bytes of a body that is not parsed on the event loop
 _PAGE = files("cxnlp.server") / "static"
-_KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+_KINDS = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+}
 _ABOUT = """Why a Dutch customer is unhappy, and how it feels.
 
 A call may hold {messages_a_call:,} messages, a body {bytes_a_body:,} bytes, a message
@@ -39,8 +46,8 @@ bad message gets a record `{{id, error}}` in its place; the others are answered.
 `Retry-After` asks to send the same again."""
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
-    """Make the application.
+def create_app(settings: Settings | None = None) -> Observe:
+    """Make the application; its ``app`` is the FastAPI one.
 
     Parameters
     ----------
@@ -76,8 +83,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     _add_facts(app, door)
     _add_page(app)
     paths = frozenset(str(getattr(route, "path", "")) for route in app.routes)
-    app.add_middleware(Observe, metrics=door.metrics, paths=paths)
-    return app
+    shortcuts = {("POST", "/predict"): door.predict, ("POST", "/invocations"): door.invocations}
+    return Observe(app, door.metrics, paths, shortcuts)
 
 
 class _Door:
@@ -92,15 +99,13 @@ class _Door:
         self.metrics.waiting.set_function(lambda: self.batcher.waiting)
         self._key = settings.api_key.encode()
 
-    def check_key(self, request: Request) -> None:
+    def check_key(self, scope: Scope) -> None:
         """Refuse a caller who does not show the key, where there is one."""
         if not self._key:
             return
-        bearer = request.headers.get("authorization", "")
-        shown = request.headers.get("x-api-key", "")
+        shown, bearer = header(scope, b"x-api-key"), header(scope, b"authorization")
         if not shown and bearer[:7].lower() == "bearer ":
             shown = bearer[7:].strip()
-        # Headers are decoded as Latin-1; this gives back the bytes that came.
         if not hmac.compare_digest(shown.encode("latin-1"), self._key):
             raise RequestError(
                 401,
@@ -119,25 +124,42 @@ class _Door:
             )
         return self.models.current
 
-    async def label(self, request: Request, read: Read) -> Response:
+    async def predict(self, scope: Scope, receive: Receive) -> Answer:
+        """Answer ``POST /predict``."""
+        return await self._label(scope, receive, schemas.read_predict)
+
+    async def invocations(self, scope: Scope, receive: Receive) -> Answer:
+        """Answer ``POST /invocations``."""
+        if header(scope, b"content-type").startswith("text/csv"):
+            raise RequestError(415, "BAD_REQUEST", "Expected JSON; got text/csv.", "headers")
+        try:
+            return await self._label(scope, receive, schemas.read_invocation)
+        except InputError as error:  # a recall that cannot be promised
+            raise RequestError(
+                400, "INVALID_PARAMETER_VALUE", str(error), "params.recall"
+            ) from None
+
+    async def _label(self, scope: Scope, receive: Receive, read: Read) -> Answer:
         """Read a body, label its messages, answer."""
-        self.check_key(request)
+        self.check_key(scope)
         model = self.model()
-        async with self.bodies.read(request) as body:
+        body = await self.bodies.read(scope, receive)
+        try:
             if len(body) > _LARGE:
                 asked = await asyncio.to_thread(read, body, self.settings)
             else:
                 asked = read(body, self.settings)
-            request.scope["cxnlp"].update(about(asked.texts))
+            scope["cxnlp"].update(about(asked.texts))
             answers = await self.batcher.label(
                 model, asked.texts, asked.ids, explain=asked.explain, recall=asked.recall
             )
+        finally:
+            self.bodies.release(len(body))
         if asked.errors:
             self.metrics.errors.inc(len(asked.errors))
             for position, (name, error) in asked.errors.items():  # in ascending order
                 answers.insert(position, error_record(name, error))
-        content = b'{"predictions":[' + b",".join(answers) + b"]}"
-        return Response(content, media_type="application/json")
+        return 200, {}, b'{"predictions":[' + b",".join(answers) + b"]}"
 
     def _on_model(self, outcome: str, what: str) -> None:
         self.metrics.models.labels(outcome).inc()
@@ -146,22 +168,17 @@ class _Door:
 
 
 def _add_labelling(app: FastAPI, door: _Door) -> None:
+    """Describe the paths that label; calls of them take the shortcut."""
+
     @app.post("/predict", **_described(schemas.PredictRequest, 401, 408, 413, 422, 503))
     async def predict(request: Request) -> Response:
         """Label one message or many; records come back in order."""
-        return await door.label(request, schemas.read_predict)
+        return _response(await door.predict(request.scope, request.receive))
 
-    @app.post("/invocations", **_described(schemas.Invocation, 400, 401, 408, 413, 503))
+    @app.post("/invocations", **_described(schemas.Invocation, 400, 401, 408, 413, 415, 503))
     async def invocations(request: Request) -> Response:
         """Label messages as MLflow's scoring server would."""
-        kind = request.headers.get("content-type", "application/json").partition(";")[0].strip()
-        if kind == "text/csv":
-            raise RequestError(415, "BAD_REQUEST", "Expected JSON; got text/csv.", "headers")
-        try:
-            return await door.label(request, schemas.read_invocation)
-        except InputError as error:  # a recall that cannot be promised
-            message = str(error)
-            raise RequestError(400, "INVALID_PARAMETER_VALUE", message, "params.recall") from None
+        return _response(await door.invocations(request.scope, request.receive))
 
 
 def _add_facts(app: FastAPI, door: _Door) -> None:
@@ -184,7 +201,7 @@ def _add_facts(app: FastAPI, door: _Door) -> None:
     @app.get("/version")
     async def version(request: Request) -> JSONResponse:
         """Which library and model this is, and the limits of a call."""
-        door.check_key(request)
+        door.check_key(request.scope)
         return JSONResponse(
             {"cxnlp": __version__, "model": _model(door), "limits": door.settings.limits()}
         )
@@ -192,7 +209,7 @@ def _add_facts(app: FastAPI, door: _Door) -> None:
     @app.get("/labels")
     async def labels(request: Request) -> JSONResponse:
         """The causes with their thresholds, and the emotions."""
-        door.check_key(request)
+        door.check_key(request.scope)
         model = door.model().classifier
         about = model.taxonomy.to_dict()
         for cause in about["causes"]:
@@ -202,7 +219,7 @@ def _add_facts(app: FastAPI, door: _Door) -> None:
     @app.get("/metrics", response_class=Response)
     async def metrics(request: Request) -> Response:
         """Counts for Prometheus, over all workers."""
-        door.check_key(request)
+        door.check_key(request.scope)
         content = await asyncio.to_thread(door.metrics.render)
         return Response(content, media_type="text/plain; version=0.0.4; charset=utf-8")
 
@@ -252,19 +269,24 @@ def _described(body: type[BaseModel], *refusals: int) -> dict[str, Any]:
     }
 
 
+def _response(answer: Answer) -> Response:
+    status, headers, body = answer
+    return Response(body, status, headers, media_type="application/json")
+
+
 async def _on_request_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestError)
-    return error.response(request.scope["cxnlp"]["request_id"])
+    return _response(error.answer(request.scope["cxnlp"]["request_id"]))
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     """Starlette's own refusals (no such path, wrong method) in our form."""
     assert isinstance(error, HTTPException)
     codes = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
-    problem = RequestError(
+    refusal = RequestError(
         error.status_code,
         codes.get(error.status_code, "BAD_REQUEST"),
         f"{error.detail}. See /openapi.json for what there is.",
         headers=error.headers,
     )
-    return await _on_request_error(request, problem)
+    return await _on_request_error(request, refusal)

@@ -8,7 +8,6 @@ small one never waits for all of it. The queue is bounded.
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -18,6 +17,7 @@ from typing import Any
 from cxnlp.errors import InputError
 from cxnlp.server.refuse import RequestError, busy
 from cxnlp.server.reload import Loaded
+from cxnlp.server.wire import as_json, error_record
 from cxnlp.types import Prediction
 
 _SLICE = 64  # messages labelled in one go
@@ -173,7 +173,7 @@ class Batcher:
                 for answer in self._answers(loaded, [text], [name], explain, recall)
             ]
         self._on_predictions(predictions)
-        return [json.dumps(one.to_dict()).encode() for one in predictions]
+        return [as_json(one.to_dict()) for one in predictions]
 
     def _put_back(self, batch: list[_Job], error: Exception | None) -> None:
         """Hand out what is finished, and queue the rest at the back."""
@@ -196,8 +196,3 @@ def _hand_out(jobs: list[_Job], error: Exception | None) -> None:
             job.future.set_exception(error)
         else:
             job.future.set_result(job.answers)
-
-
-def error_record(name: Any, error: str) -> bytes:
-    """What stands in the place of a prediction for a message that got none."""
-    return json.dumps({"id": name, "error": error}).encode()

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive, Scope
 
 from cxnlp.server.refuse import RequestError, busy
 from cxnlp.server.settings import Settings
+
+
+def header(scope: Scope, name: bytes) -> str:
+    """Value of a request header; empty where it is not there."""
+    for key, value in scope["headers"]:
+        if key == name:
+            return str(value, "latin-1")
+    return ""
 
 
 class Bodies:
@@ -25,9 +31,8 @@ class Bodies:
         self._settings = settings
         self.held = 0
 
-    @asynccontextmanager
-    async def read(self, request: Request) -> AsyncIterator[bytes]:
-        """Read a whole body; what it takes counts until the context ends.
+    async def read(self, scope: Scope, receive: Receive) -> bytes:
+        """Read a whole body; it counts as held until `release`.
 
         What a caller says the length is only serves to refuse early; the bytes are counted.
 
@@ -37,35 +42,35 @@ class Bodies:
             413 for a body that is too large, 408 for one that takes too long, 503 when too much
             is held already, 400 when the caller went away halfway.
         """
-        said = request.headers.get("content-length", "")
+        said = header(scope, b"content-length")
         if said.isdecimal() and int(said) > self._settings.max_body:
             raise self._too_large(f"{int(said):,} bytes")
-        parts: list[bytes] = []
-        size = 0
+        body = bytearray()  # not a list of parts: a million parts of a byte would be a heap
         try:
             async with asyncio.timeout(self._settings.body_seconds):
-                async for part in request.stream():
-                    size += len(part)
+                more = True
+                while more:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise RequestError(400, "DISCONNECTED", "The caller went away.", "body")
+                    part = message.get("body", b"")
+                    more = message.get("more_body", False)
+                    body += part
                     self.held += len(part)
-                    if size > self._settings.max_body:
+                    if len(body) > self._settings.max_body:
                         raise self._too_large("more")
                     if self.held > self._settings.max_memory:
                         raise busy("Too much is under way. Send it again in a second.")
-                    parts.append(part)
-            yield parts[0] if len(parts) == 1 else b"".join(parts)
-        except TimeoutError:
-            raise RequestError(
-                408,
-                "TOO_SLOW",
-                f"The body was not whole after {self._settings.body_seconds:g} seconds; "
-                f"{size:,} bytes came. Send it again.",
-                "body",
-                {"Connection": "close"},
-            ) from None
-        except ClientDisconnect:
-            raise RequestError(400, "DISCONNECTED", "The caller went away.", "body") from None
-        finally:
-            self.held -= size
+        except BaseException as error:
+            self.release(len(body))
+            if isinstance(error, TimeoutError):
+                raise self._too_slow(len(body)) from None
+            raise
+        return bytes(body)
+
+    def release(self, size: int) -> None:
+        """Count bytes as no longer held."""
+        self.held -= size
 
     def _too_large(self, got: str) -> RequestError:
         return RequestError(
@@ -74,4 +79,14 @@ class Bodies:
             f"The body may hold {self._settings.max_body:,} bytes; got {got}. Send fewer messages "
             f"a call.",
             "body",
+        )
+
+    def _too_slow(self, size: int) -> RequestError:
+        return RequestError(
+            408,
+            "TOO_SLOW",
+            f"The body was not whole after {self._settings.body_seconds:g} seconds; {size:,} bytes "
+            f"came. Send it again.",
+            "body",
+            {"Connection": "close"},
         )

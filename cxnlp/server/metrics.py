@@ -65,6 +65,7 @@ class Metrics:
             self._registry = CollectorRegistry()
             source = multiprocess.MultiProcessCollector(self._registry)  # type: ignore[no-untyped-call]
         self._share = _ReviewShare(source)
+        self._children: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
     def count(self, predictions: Iterable[Prediction]) -> None:
         """Count what was predicted."""
@@ -85,8 +86,15 @@ class Metrics:
 
     def answered(self, path: str, status: int, seconds: float) -> None:
         """Count a request."""
-        self.requests.labels(path, str(status)).inc()
-        self.seconds.labels(path).observe(seconds)
+        key = path, status
+        if key not in self._children:  # looking them up costs more than counting
+            self._children[key] = (
+                self.requests.labels(path, str(status)),
+                self.seconds.labels(path),
+            )
+        requests, latency = self._children[key]
+        requests.inc()
+        latency.observe(seconds)
 
     def render(self) -> bytes:
         """Everything in Prometheus' text form."""

@@ -7,36 +7,44 @@ is not ours, nor the words of an error.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import re
 import time
 import traceback
 import uuid
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from cxnlp.server.limits import header
 from cxnlp.server.metrics import Metrics
 from cxnlp.server.refuse import RequestError
+from cxnlp.server.wire import as_json
 
 log = logging.getLogger("cxnlp.server")
 _NAMED = 20  # messages of a call that are told apart in the log
 _REQUEST_ID = re.compile(r"[\w.:-]{1,100}", re.ASCII)
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
-    "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'; require-trusted-types-for 'script'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
+_SAFE = [
+    (
+        b"content-security-policy",
+        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        b"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+        b"require-trusted-types-for 'script'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+]
+
+Note = dict[str, Any]
+"""What the log will say of a request; whoever handles it adds to it."""
+Answer = tuple[int, Mapping[str, str], bytes]
+"""Status, headers and body."""
+Shortcut = Callable[[Scope, Receive], Awaitable[Answer]]
 
 
 class Observe:
-    """ASGI middleware.
+    """The outermost ASGI application.
 
     Parameters
     ----------
@@ -46,58 +54,75 @@ class Observe:
         Where to count.
     paths
         The paths that are told apart in counts and logs.
+    shortcuts
+        Handlers by method and path that are called past all layers of ``app``, which cost
+        more than labelling a message does.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, paths: frozenset[str]) -> None:
-        self._app = app
+    def __init__(
+        self,
+        app: ASGIApp,
+        metrics: Metrics,
+        paths: frozenset[str],
+        shortcuts: Mapping[tuple[str, str], Shortcut],
+    ) -> None:
+        self.app = app
         self._metrics = metrics
         self._paths = paths
+        self._shortcuts = shortcuts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         start = time.perf_counter()
         path = scope["path"] if scope["path"] in self._paths else "other"
-        given = Headers(scope=scope).get("x-request-id", "")
+        given = header(scope, b"x-request-id")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-        note = scope["cxnlp"] = {"request_id": request_id}
+        note: Note = {"request_id": request_id}
+        scope["cxnlp"] = note
         status = 0
 
         async def tell(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-ID"] = request_id
-                for name, value in _HEADERS.items():
-                    headers[name] = value
+                message["headers"] = [
+                    *message["headers"],
+                    (b"x-request-id", request_id.encode()),
+                    *_SAFE,
+                ]
             await send(message)
 
         try:
-            await self._app(scope, receive, tell)
+            shortcut = self._shortcuts.get((scope["method"], path))
+            if shortcut:
+                await _send(await shortcut(scope, receive), tell)
+            else:
+                await self.app(scope, receive, tell)
+        except RequestError as error:
+            await _send(error.answer(request_id), tell)
         except Exception as error:
             say_fault(error, request_id)
             if not status:
-                problem = RequestError(500, "INTERNAL_ERROR", "This went wrong inside the server.")
-                await problem.response(request_id)(scope, receive, tell)
+                refusal = RequestError(500, "INTERNAL_ERROR", "This went wrong inside the server.")
+                await _send(refusal.answer(request_id), tell)
         finally:
             seconds = time.perf_counter() - start
             self._metrics.answered(path, status, seconds)
-            if log.isEnabledFor(logging.INFO):
-                log.info(
-                    "request",
-                    extra={
-                        "fields": {
-                            **note,
-                            "method": scope["method"] if scope["method"].isalpha() else "other",
-                            "path": path,
-                            "status": status,
-                            "ms": round(seconds * 1000, 2),
-                        }
-                    },
-                )
+            note.update(
+                method=scope["method"], path=path, status=status, ms=round(seconds * 1000, 2)
+            )
+            log.info("request", extra={"fields": note})
+
+
+async def _send(answer: Answer, send: Send) -> None:
+    status, headers, body = answer
+    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    raw += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})
 
 
 def about(texts: Sequence[Any]) -> dict[str, Any]:
@@ -132,11 +157,11 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Format a record; of an exception only the type."""
         line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "time": round(record.created, 3),
             "level": record.levelname.lower(),
             "event": record.getMessage(),
         }
         if record.exc_info and record.exc_info[0]:
             line["error"] = record.exc_info[0].__name__
         line.update(getattr(record, "fields", {}))
-        return json.dumps(line, ensure_ascii=False)
+        return as_json(line).decode()

@@ -6,10 +6,9 @@ One form for every path, and the one that MLflow's scoring server uses: ``error_
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
-from starlette.responses import Response
+from cxnlp.server.wire import as_json
 
 
 class RequestError(Exception):
@@ -44,17 +43,15 @@ class RequestError(Exception):
         self.where = where
         self.headers = dict(headers or {})
 
-    def response(self, request_id: str | None = None) -> Response:
-        """The answer that says so."""
+    def answer(self, request_id: str) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body of the answer that says so."""
         content = {
             "error_code": self.code,
             "message": self.message,
             "where": self.where,
             "request_id": request_id,
         }
-        return Response(
-            json.dumps(content), self.status, self.headers, media_type="application/json"
-        )
+        return self.status, self.headers, as_json(content)
 
 
 def busy(message: str) -> RequestError:

@@ -52,6 +52,8 @@ def serve(settings: Settings, *, host: str, port: int, workers: int = 1) -> None
         log_config=LOGGING,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
+        ws="none",
         timeout_graceful_shutdown=settings.stop_seconds,
         backlog=_BACKLOG,
     )
