@@ -80,6 +80,10 @@ def model_card(report: Figures, taxonomy: Taxonomy) -> str:
         r.causes_table(test),
         "### Emotions",
         r.emotions_table(test),
+        "### Contrast pairs",
+        "Two messages that differ in a few words and are labelled differently (negated, solved, "
+        "asked, persuaded …); these pairs were not trained on.",
+        r.contrast_table(report["candidates"]),
         "### Slices",
         r.slices_table(test),
         "### Risk against coverage",
@@ -150,6 +154,7 @@ def readme_blocks(report: Figures) -> dict[str, str]:
         "causes": f"Test split, n={best['test']['n']:,}; written by `make run`.\n\n"
         + r.causes_table(best["test"]),
         "emotions": r.emotions_table(best["test"]),
+        "contrast": r.contrast_table(report["candidates"]),
     }
 
 

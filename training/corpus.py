@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from cxnlp.errors import RecordError, TrainingError
 from cxnlp.labels import DEFAULT, Taxonomy
@@ -57,12 +58,15 @@ class Corpus:
         and are never divided over folds or splits.
     taxonomy
         The labels.
+    pairs
+        Messages that differ little and are labelled differently; see `Corpus.pairs_of`.
     """
 
     records: tuple[Record, ...]
     split: Mapping[str, str]
     groups: Mapping[str, str]
     taxonomy: Taxonomy = field(repr=False, default=DEFAULT)
+    pairs: tuple[Pair, ...] = field(repr=False, default=())
 
     @classmethod
     def of(cls, records: Sequence[Record], taxonomy: Taxonomy = DEFAULT) -> Corpus:
@@ -80,6 +84,12 @@ class Corpus:
         """The group of each record, for grouped folds."""
         return [self.groups[record.id] for record in records]
 
+    def pairs_of(self, name: str) -> list[Pair]:
+        """The contrast pairs to train on (seven in ten, by a hash of the id) or to test with."""
+        if name not in ("train", "test"):
+            raise TrainingError(f"Pairs are for train or test; got {name!r}.")
+        return [p for p in self.pairs if (crc32(p.id.encode()) % 10 < 7) == (name == "train")]
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the records with their splits, by id, and of the label names."""
@@ -89,6 +99,9 @@ class Corpus:
         for record in sorted(self.records, key=lambda record: record.id):
             line = {**record.to_dict(), "split": self.split[record.id]}
             total.update(json.dumps(line, sort_keys=True).encode() + b"\n")
+        for pair in sorted(self.pairs, key=lambda pair: pair.id):
+            sides = [pair.id, pair.a.to_dict(), pair.b.to_dict()]
+            total.update(json.dumps(sides, sort_keys=True).encode() + b"\n")
         return total.hexdigest()
 
 
@@ -190,7 +203,9 @@ def load_corpus(
     group_of = {r.id: name for r, name in zip(records, groups, strict=True)}
     existing = read_splits(folder / "splits.json")
     split = assign(records, existing=existing, groups=group_of)
-    return Corpus(records, split, group_of, taxonomy)
+    contrast = folder / "contrast.jsonl"
+    pairs = tuple(load_contrast(contrast, taxonomy=taxonomy)) if contrast.exists() else ()
+    return Corpus(records, split, group_of, taxonomy, pairs)
 
 
 def load_contrast(path: Path, *, taxonomy: Taxonomy = DEFAULT) -> list[Pair]:

@@ -79,6 +79,29 @@ def candidates_table(candidates: Sequence[Figures], part: str) -> str:
     return table(["candidate", *SUMMARY.values(), "time to train"], rows)
 
 
+def contrast_table(candidates: Sequence[Figures]) -> str:
+    """How often each candidate tells the sides of held-out contrast pairs apart."""
+    rows = [
+        [
+            c["title"],
+            f"{short(f['ordered'])}",
+            f"{short(f['causes_right'])} (n={f['causes_n']})",
+            f"{short(f['emotion_right'])} (n={f['emotion_n']})",
+        ]
+        for c in candidates
+        if (f := c.get("contrast"))
+    ]
+    return table(
+        [
+            "candidate",
+            "the side with the cause scores higher",
+            "both sides right on the cause",
+            "both emotions right",
+        ],
+        rows,
+    )
+
+
 def causes_table(figures: Figures) -> str:
     """Per cause: n, precision, recall, F1 with its interval, AP, calibration error, threshold."""
     return table(
@@ -193,6 +216,8 @@ def to_markdown(report: Figures, taxonomy: Taxonomy) -> str:
         emotions_table(test),
         "Truth (rows) against answer (columns):",
         confusion_table(test),
+        "## Contrast pairs held out",
+        contrast_table(report["candidates"]),
         "## Slices",
         slices_table(test),
         "## Risk against coverage",

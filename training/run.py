@@ -29,7 +29,7 @@ from training.candidates import Config
 from training.card import model_card
 from training.corpus import Corpus
 from training.fit import Trained, train
-from training.metrics import Truth, decided, evaluate, summary_vector
+from training.metrics import Truth, contrast, decided, evaluate, summary_vector
 from training.plots import save_plots
 
 RUNS = Path(".cache") / "runs"
@@ -82,11 +82,12 @@ def run_candidates(
     for name, records in parts.items():
         if not records:
             raise TrainingError(f"The {name} split is empty; a run needs all three splits.")
+    sides = [(pair.id, side) for pair in corpus.pairs_of("train") for side in (pair.a, pair.b)]
     trained = train(
         configs,
-        parts["train"],
+        parts["train"] + [side for _, side in sides],
         corpus.taxonomy,
-        groups=corpus.groups_of(parts["train"]),
+        groups=corpus.groups_of(parts["train"]) + [name for name, _ in sides],
         also=[record.text for name in ("dev", "test") for record in parts[name]],
         jobs=jobs,
         seed=seed,
@@ -95,7 +96,7 @@ def run_candidates(
     candidates = []
     for position, one in enumerate(trained):
         progress(f"{one.config.name}: evaluate", position, len(trained))
-        candidates.append(describe(one, parts, corpus.taxonomy))
+        candidates.append(describe(one, parts, corpus))
     shippable = [one for one in trained if is_shippable(one)]
     if not shippable:
         raise TrainingError("None of the candidates can be shipped; add one of kind 'wordgrams'.")
@@ -130,16 +131,22 @@ def run_candidates(
     return Outcome(folder, report, winner, Classifier(bundles.load(folder / "bundle")))
 
 
-def describe(one: Trained, parts: dict[str, list[Record]], taxonomy: Taxonomy) -> dict[str, Any]:
-    """A candidate's figures, out of fold and on the dev and test splits."""
+def describe(one: Trained, parts: dict[str, list[Record]], corpus: Corpus) -> dict[str, Any]:
+    """A candidate's figures: out of fold, on the dev and test splits, on contrast pairs."""
+    taxonomy = corpus.taxonomy
+    pairs = corpus.pairs_of("test")
+    a, b = [pair.a for pair in pairs], [pair.b for pair in pairs]
+    scored = (one.score([r.text for r in a]), one.score([r.text for r in b]))
+    own = one.oof.take(slice(0, len(parts["train"])))  # the rest are sides of contrast pairs
     return {
+        "contrast": contrast(a, b, scored, one.rule, taxonomy) if pairs else None,
         "name": one.config.name,
         "kind": one.config.kind,
         "title": one.config.title,
         "params": dict(one.config.params),
         "shippable": is_shippable(one),
         "seconds": round(one.seconds, 1),
-        "oof": evaluate(parts["train"], one.oof, one.rule, taxonomy),
+        "oof": evaluate(parts["train"], own, one.rule, taxonomy),
         **{
             name: evaluate(
                 parts[name], one.score([r.text for r in parts[name]]), one.rule, taxonomy
