@@ -39,8 +39,8 @@ _KINDS = {
 }
 _ABOUT = """Why a Dutch customer is unhappy, and how it feels.
 
-A call may hold {messages_a_call:,} messages, a body {bytes_a_body:,} bytes, a message
-{characters_a_message:,} characters. What is over a limit is refused with 413, what makes no sense
+A call may hold {messages_a_call:,} messages,
+a body {bytes_a_body:,} bytes, a message {characters_a_message:,} characters. What is over a limit is refused with 413, what makes no sense
 with 422 (400 at `/invocations`, as with MLflow), and the answer says what was wrong and where. One
 bad message gets a record `{{id, error}}` in its place; the others are answered. 503 with
 `Retry-After` asks to send the same again."""

@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from cxnlp.errors import InputError
@@ -21,6 +22,7 @@ from cxnlp.server.wire import as_json, error_record
 from cxnlp.types import Prediction
 
 _SLICE = 64  # messages labelled in one go
+_SLICE_CHARACTERS = 20_000  # and their characters, unless one alone has more
 
 Answers = list[bytes]
 
@@ -35,6 +37,7 @@ class _Job:
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Answers]
     answers: Answers = field(default_factory=list)
+    until: int = 0  # where the slice that is being labelled ends
 
     def goes_with(self, other: _Job) -> bool:
         return (
@@ -129,31 +132,36 @@ class Batcher:
                 self._put_back(batch, errors)
 
     def _take(self) -> list[_Job]:
-        """Jobs from the front that can be labelled together, up to a slice of messages."""
-        batch = [self._jobs.popleft()]
-        room = _SLICE - len(batch[0].texts)
-        while room > 0 and self._jobs and self._jobs[0].goes_with(batch[0]):
-            room -= len(self._jobs[0].texts)
+        """Jobs from the front that can be labelled together, up to a slice."""
+        batch: list[_Job] = []
+        messages, characters = _SLICE, _SLICE_CHARACTERS
+        while messages > 0 and characters > 0 and self._jobs:
+            job = self._jobs[0]
+            if batch and not job.goes_with(batch[0]):
+                break
+            job.until = len(job.answers)
+            while job.until < len(job.texts) and messages > 0 and characters > 0:
+                messages -= 1
+                characters -= len(str(job.texts[job.until]))
+                job.until += 1
             batch.append(self._jobs.popleft())
         return batch
 
     def _label(self, batch: list[_Job]) -> Exception | None:
         """Add the answers of one slice to each job; returns what went wrong with all of them."""
         first = batch[0]
-        slices = [slice(len(job.answers), len(job.answers) + _SLICE) for job in batch]
-        texts = [text for job, part in zip(batch, slices, strict=True) for text in job.texts[part]]
-        ids = [name for job, part in zip(batch, slices, strict=True) for name in job.ids[part]]
+        parts = [slice(len(job.answers), job.until) for job in batch]
+        texts = [text for job, part in zip(batch, parts, strict=True) for text in job.texts[part]]
+        ids = [name for job, part in zip(batch, parts, strict=True) for name in job.ids[part]]
         try:
-            answers = self._answers(first.model, texts, ids, first.explain, first.recall)
+            answers = iter(self._answers(first.model, texts, ids, first.explain, first.recall))
         except InputError as error:
             return error
         except Exception as error:
             self._on_fault(error)
             return RequestError(500, "INTERNAL_ERROR", "This went wrong inside the server.")
-        for job, part in zip(batch, slices, strict=True):
-            n = len(job.texts[part])
-            job.answers += answers[:n]
-            del answers[:n]
+        for job, part in zip(batch, parts, strict=True):
+            job.answers += islice(answers, part.stop - part.start)
         return None
 
     def _answers(

@@ -55,6 +55,7 @@ def serve(settings: Settings, *, host: str, port: int, workers: int = 1) -> None
         proxy_headers=False,
         ws="none",
         timeout_graceful_shutdown=settings.stop_seconds,
+        timeout_worker_healthcheck=60,  # a worker on a busy machine is not a dead one
         backlog=_BACKLOG,
     )
     place = listener.getsockname()
@@ -66,13 +67,12 @@ def serve(settings: Settings, *, host: str, port: int, workers: int = 1) -> None
     if shared:
         os.environ[_SHARED] = shared
     try:
-        server = uvicorn.Server(config)
         if workers == 1:
-            server.run(sockets=[listener])
+            uvicorn.Server(config).run(sockets=[listener])
         else:
             from uvicorn.supervisors import Multiprocess
 
-            Multiprocess(config, target=server.run, sockets=[listener]).run()
+            Multiprocess(config, sockets=[listener]).run()
     finally:
         listener.close()
         signal.signal(signal.SIGTERM, before)
