@@ -93,6 +93,11 @@ def build_parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--model", default=None, help="folder or models:/ URI (default: the champion)"
     )
+    evaluate.add_argument(
+        "--readme",
+        metavar="WHAT",
+        help="write the figures into the README, calling the messages WHAT",
+    )
     evaluate.add_argument("--json", action="store_true", help="print every figure as JSON")
     evaluate.set_defaults(call=commands.evaluate)
 

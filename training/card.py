@@ -158,6 +158,18 @@ def readme_blocks(report: Figures) -> dict[str, str]:
     }
 
 
+def evaluation_block(figures: Figures, what: str) -> str:
+    """The README's block for messages that are not part of the project."""
+    summary = r.table(
+        ["", f"{what}, n={figures['n']:,} (95% interval)"],
+        [[title, r.with_interval(figures["summary"][name])] for name, title in r.SUMMARY.items()],
+    )
+    return (
+        f"The shipped model on {what}; written by `python -m training evaluate --data FILE "
+        f"--readme`.\n\n{summary}\n\n{r.causes_table(figures)}\n\n{r.emotions_table(figures)}"
+    )
+
+
 def read_report(folder: str | Path) -> dict[str, Any]:
     """The report.json of a bundle or a run."""
     path = Path(folder) / "report.json"

@@ -23,7 +23,7 @@ from training import tracking
 from training.agreement import measured_agreement
 from training.bundles import evaluate_model, folder_size, score
 from training.candidates import CONFIG, all_configs, read_config
-from training.card import fill_blocks, read_report, readme_blocks
+from training.card import evaluation_block, fill_blocks, read_report, readme_blocks
 from training.check import run_check
 from training.corpus import DATA, Corpus, load_corpus
 from training.gate import Entrant, Verdict, judge
@@ -125,6 +125,8 @@ def evaluate(options: Namespace) -> int:
     if options.json:
         print(json.dumps(figures, indent=1))
         return 0
+    if options.readme:
+        fill_blocks(ROOT / "README.md", {"real": evaluation_block(figures, options.readme)})
     print(f"{model.name} {model.version} on {what}, n={figures['n']:,}; 95% intervals\n")
     for name, title in reports.SUMMARY.items():
         print(f"{title:45s} {reports.with_interval(figures['summary'][name])}")
