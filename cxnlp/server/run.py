@@ -92,10 +92,12 @@ def _uvicorn() -> Any:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= 65_535:
+        raise InputError(f"--port takes a number from 0 to 65535; got {port}.")
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise InputError(
             f"Cannot listen on {host} port {port}: {error}. Take another with --host or --port."
         ) from error
