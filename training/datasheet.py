@@ -17,7 +17,7 @@ from typing import Any
 from cxnlp.errors import TrainingError
 from cxnlp.record import CHANNELS, ORIGINS, REGIONS, SECTORS, Record
 from training.agreement import measured_agreement
-from training.corpus import DATA, Corpus, load_contrast, load_corpus
+from training.corpus import DATA, Corpus, load_corpus
 from training.measure import (
     Requirement,
     batch,
@@ -37,15 +37,15 @@ BANDS = ("1-7", "8-17", "18-60", "61-120", "over 120")
 STYLES = ("flawless", "between", "sloppy")
 
 
-def tables(corpus: Corpus, *, pairs: int = 0) -> dict[str, str]:
+def tables(corpus: Corpus, *, agreement: dict[str, Any] | None = None) -> dict[str, str]:
     """Every table by its name, in Markdown.
 
     Parameters
     ----------
     corpus
         What is counted.
-    pairs
-        How many contrast pairs there are.
+    agreement
+        With a second annotator; see `training.agreement`.
     """
     records, taxonomy = corpus.records, corpus.taxonomy
     dutch = taxonomy.dutch_names
@@ -87,10 +87,10 @@ def tables(corpus: Corpus, *, pairs: int = 0) -> dict[str, str]:
         "batches": _batches(records),
         "telling": _telling(corpus),
         "requirements": _requirements(
-            "aspect", requirements(records, taxonomy, test=corpus.part("test"), pairs=pairs)
+            "aspect", requirements(records, taxonomy, test=corpus.part("test"), pairs=len(corpus.pairs))
         ),
         "variety": _requirements("measure", diversity(records)),
-        "agreement": _agreement(measured_agreement(corpus)),
+        "agreement": _agreement(agreement),
     }
 
 
@@ -231,9 +231,9 @@ def main(arguments: Sequence[str]) -> int:
         before = path.read_text(encoding="utf-8")
     except OSError as error:
         raise TrainingError(f"Cannot read {path.name}: {error}.") from error
-    contrast = folder / "contrast.jsonl"
-    pairs = len(load_contrast(contrast)) if contrast.exists() else 0
-    after = fill(before, tables(load_corpus(folder), pairs=pairs))
+    corpus = load_corpus(folder)
+    agreement = measured_agreement(corpus, folder / "second_labels.jsonl")
+    after = fill(before, tables(corpus, agreement=agreement))
     if "--check" in arguments:
         same = after == before
         sys.stdout.write(

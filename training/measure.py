@@ -23,7 +23,8 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _TOPICS = re.compile(
     r"factu|rekening|betal|beloof|belofte|afspra|afgesproken|toegezegd|chatbot|\bbots?\b|robot|"
     r"aanbieding|verkoper|reclame|gebeld|belde|bezorg|pakket|pakje|lever|storing|kapot|defect|"
-    r"monteur|technieker|vertraging",
+    r"monteur|technieker|vertraging|koerier|postbode|bestel|repar|herstel|\blekt|werkt (?:weer|niet)|"
+    r"\bnota\b|incasso|aanmaning|opzeg|opgezegd|abonnement|callcenter|helpdesk",
     re.I,
 )
 _FILLER = re.compile(r"\b(?:e+h*m*|u+h+m*|eu+h+m*|hè|hé|ja+h?|nou|allee|zeg maar|zo van)\b", re.I)

@@ -41,7 +41,7 @@ _BSN_CUE = re.compile(r"\b(?:bsn|burgerservice\w*|sofi\w*)\W{0,3}(?:is|nummer|nr
 _MONEY = re.compile(r"[€$£]\s?$")
 _UNIT = re.compile(r"\s?(?:€|euro|eur\b|km|kwh|m3|m²|gb|mb|stuks|keer|x\b|%)", re.I)
 _STREET = (
-    r"(?:[A-ZÀ-Þ][\w'’.-]{0,40}(?:straat|laan|weg|plein|gracht|kade|singel|dreef|lei|hof|dijk|pad|"
+    r"(?:(?!(?:Onder|Half)weg\b)[A-ZÀ-Þ][\w'’.-]{0,40}(?:straat|laan|weg|plein|gracht|kade|singel|dreef|lei|hof|dijk|pad|"
     r"baan|markt|park|plantsoen|burg|veld|dam|wal)|(?:[A-ZÀ-Þ][\w'’.-]{1,30} ){1,3}"
     r"(?:straat|laan|weg|plein|steenweg|gracht|kade|dreef|baan))"
 )

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from cxnlp.errors import TrainingError
-from training.corpus import DATA, Corpus, load_contrast, load_corpus
+from training.agreement import measured_agreement
+from training.corpus import DATA, Corpus, load_corpus
 from training.datasheet import fill, main, tables
 
 
@@ -16,8 +17,7 @@ def corpus() -> Corpus:
 
 @pytest.fixture(scope="module")
 def found(corpus: Corpus) -> dict[str, str]:
-    contrast = DATA / "contrast.jsonl"
-    return tables(corpus, pairs=len(load_contrast(contrast)) if contrast.exists() else 0)
+    return tables(corpus, agreement=measured_agreement(corpus))
 
 
 def cells(table: str) -> list[list[str]]:
