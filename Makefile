@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help run test lint format bench check wheel serve clean
+.PHONY: help run test lint format bench check wheel container serve clean
 .DEFAULT_GOAL := help
 
 help: ## show what can be made
@@ -41,6 +41,9 @@ check: $(READY) ## validate the corpus and print what it holds
 
 wheel: $(READY) ## build the wheel, install it alone, predict with it
 	@scripts/wheel
+
+container: $(READY) ## do what the Dockerfile says without an engine, and use it
+	@$(BIN)/python scripts/container
 
 serve: $(READY) ## answer over HTTP on port 8000, with a page for people
 	@$(BIN)/cxnlp serve
