@@ -280,3 +280,18 @@ def test_own_records_become_a_corpus() -> None:
     ]
     corpus = Corpus.of(rows, DEFAULT)
     assert len(corpus.part("train")) > len(corpus.part("test")) > 0
+
+
+def test_groups_reach_over_files(tmp_path: Path) -> None:
+    (tmp_path / "messages").mkdir()
+    for name in ("one", "two"):
+        row = {
+            "id": f"batch-{name}",
+            "text": f"Een ander verhaal, nummer {name}, over heel iets anders",
+            "causes": [],
+            "emotion": "neutral",
+            "situation": "same-story",
+        }
+        (tmp_path / "messages" / f"{name}.jsonl").write_text(json.dumps(row) + "\n")
+    found = load_corpus(tmp_path, cache=tmp_path / "cache")
+    assert len(set(found.groups.values())) == 1
