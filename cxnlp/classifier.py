@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -263,6 +264,8 @@ def load(source: str | Path | None = None) -> Classifier:
 
 
 def _from_mlflow(uri: str) -> Path:
+    # MLflow would report its use over the network; a prediction stays on the machine.
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     try:
         import mlflow
     except ImportError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -205,17 +205,20 @@ def write_run(
     bundle: bundles.Bundle, report: dict[str, Any], folder: Path, taxonomy: Taxonomy
 ) -> None:
     """Put the bundle with its card, the report and the plots into the run's folder."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Beside it first: another run of the same version may be reading the folder.
+    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
     bundles.save(
         bundle,
-        folder / "bundle",
+        fresh / "bundle",
         extra={"README.md": model_card(report, taxonomy), "report.json": text},
     )
-    (folder / "report.json").write_text(text, encoding="utf-8")
-    (folder / "report.md").write_text(reports.to_markdown(report, taxonomy), encoding="utf-8")
-    save_plots(report, folder / "plots")
+    (fresh / "report.json").write_text(text, encoding="utf-8")
+    (fresh / "report.md").write_text(reports.to_markdown(report, taxonomy), encoding="utf-8")
+    save_plots(report, fresh / "plots")
+    fresh.chmod(0o755)
+    bundles.replace_folder(fresh, folder)
 
 
 def latency_ms(model: Classifier, texts: Sequence[str], *, repeats: int = 3) -> float:

@@ -13,6 +13,7 @@ from training.metrics import (
     Scored,
     Truth,
     average_precision,
+    contrast,
     decided,
     ece,
     emotion_f1,
@@ -150,3 +151,20 @@ def test_risk_grows_with_coverage_when_doubt_is_worth_something() -> None:
     curve = risk_coverage(truth, Scored(scores, np.ones((100, 7)) / 7), given)
     assert curve[0]["risk"] == 0
     assert curve[-1] == {"coverage": 1.0, "risk": 0.2}
+
+
+def test_contrast_counts_pairs_whose_sides_are_told_apart() -> None:
+    complaint = Record("a", "Niet gekomen", ("broken_promise",), "frustration")
+    thanks = Record("b", "Keurig gekomen", (), "gratitude")
+    sides = ([complaint, thanks], [thanks, complaint])
+    right = (perfect(sides[0]), perfect(sides[1]))
+    assert contrast(*sides, right, RULE, DEFAULT) == {
+        "n": 2,
+        "ordered": 1.0,
+        "causes_n": 2,
+        "causes_right": 1.0,
+        "emotion_n": 2,
+        "emotion_right": 1.0,
+    }
+    blind = contrast(*sides, (right[0], right[0]), RULE, DEFAULT)
+    assert (blind["ordered"], blind["causes_right"], blind["emotion_right"]) == (0.0, 0.0, 0.0)
