@@ -39,7 +39,7 @@ _FILES = 40
 _CHUNK = 1_000  # rows labelled at a time, as `cxnlp.spark` does
 _JOBS = 2
 
-Way = Callable[[Path, Path], None]
+Way = Callable[[str | None, Path, Path], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,30 +90,31 @@ def _arrow_type(model: Classifier) -> Any:
 
 
 @lru_cache(maxsize=1)
-def _model() -> Classifier:
-    """The champion, loaded once a process."""
-    return cxnlp.load()
+def _model(name: str | None) -> Classifier:
+    """The model, loaded once a process."""
+    return cxnlp.load(name)
 
 
-def _label_in_worker(source: Path, target: Path) -> None:
-    label_file(_model(), source, target)
+def _label_in_worker(model: str | None, source: Path, target: Path) -> None:
+    label_file(_model(model), source, target)
 
 
-def _one_process(source: Path, target: Path) -> None:
+def _one_process(model: str | None, source: Path, target: Path) -> None:
     for file in sorted(source.iterdir()):
-        label_file(_model(), file, target)
+        label_file(_model(model), file, target)
 
 
-def _joblib(source: Path, target: Path) -> None:
+def _joblib(model: str | None, source: Path, target: Path) -> None:
     from joblib import Parallel, delayed
 
-    Parallel(n_jobs=_JOBS)(delayed(_label_in_worker)(f, target) for f in sorted(source.iterdir()))
+    files = sorted(source.iterdir())
+    Parallel(n_jobs=_JOBS)(delayed(_label_in_worker)(model, file, target) for file in files)
 
 
-def _spark(source: Path, target: Path) -> None:
+def _spark(model: str | None, source: Path, target: Path) -> None:
     spark: SparkSession = session(f"local[{_JOBS}]", {"spark.ui.showConsoleProgress": "false"})
     rows = spark.read.parquet(str(source))
-    add_predictions(rows, model=_model(), id_col="id").write.parquet(str(target))
+    add_predictions(rows, model=_model(model), id_col="id").write.parquet(str(target))
 
 
 WAYS: dict[str, Way] = {
@@ -123,7 +124,9 @@ WAYS: dict[str, Way] = {
 }
 
 
-def measure(texts: Sequence[str], sizes: Sequence[int], folder: Path) -> Iterator[Timing]:
+def measure(
+    texts: Sequence[str], sizes: Sequence[int], folder: Path, model: str | None = None
+) -> Iterator[Timing]:
     """Time every way with every number of rows; checks that all rows came out.
 
     Parameters
@@ -134,6 +137,8 @@ def measure(texts: Sequence[str], sizes: Sequence[int], folder: Path) -> Iterato
         Numbers of rows.
     folder
         Where the archives go.
+    model
+        What `cxnlp.load` takes.
     """
     import pyarrow.parquet as pq
 
@@ -143,7 +148,7 @@ def measure(texts: Sequence[str], sizes: Sequence[int], folder: Path) -> Iterato
         for number, (way, run) in enumerate(WAYS.items()):
             target = folder / f"labelled-{rows}-{number}"
             start = time.perf_counter()
-            run(source, target)
+            run(model, source, target)
             seconds = time.perf_counter() - start
             found = sum(pq.read_metadata(file).num_rows for file in target.glob("*.parquet"))
             assert found == rows, f"{way} gave {found} rows for {rows}"
@@ -171,18 +176,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, and write the table into the README where it has the place for it."""
     parser = argparse.ArgumentParser(prog="python -m training.bench_spark", description=__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=SIZES, metavar="N")
+    parser.add_argument("--model", help="folder or models:/ URI (default: the champion)")
     parser.add_argument("--no-readme", action="store_true", help="print only")
     options = parser.parse_args(arguments)
     warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas")
     texts = [record.text for record in load_corpus().records]
     timings = []
     with tempfile.TemporaryDirectory() as folder:
-        for timing in measure(texts, options.rows, Path(folder)):
+        for timing in measure(texts, options.rows, Path(folder), options.model):
             timings.append(timing)
             what = f"{timing.rows:,} rows" if timing.rows else "start"
             print(f"{timing.way}, {what}: {timing.seconds:.1f} s", file=sys.stderr, flush=True)
     text = (
-        f"Parquet in, Parquet out, two cores, one run, {_model().version}. «To start» is a first "
+        f"Parquet in, Parquet out, two cores, one run, {_model(options.model).version}. «To start» is a first "
         f"run of {_WARM} rows. Written by `python -m training.bench_spark`.\n\n{figures(timings)}"
     )
     print(text)

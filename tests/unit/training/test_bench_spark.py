@@ -16,8 +16,8 @@ TEXTS = [
 ]
 
 
-def test_every_way_gives_the_same_rows(spark: Any, tmp_path: Path) -> None:
-    timings = list(measure(TEXTS, [70], tmp_path))
+def test_every_way_gives_the_same_rows(spark: Any, tmp_path: Path, tiny_bundle: Path) -> None:
+    timings = list(measure(TEXTS, [70], tmp_path, str(tiny_bundle)))
     assert [(t.way, t.rows) for t in timings] == [(way, n) for n in (0, 70) for way in WAYS]
     first, *others = (
         sorted(
