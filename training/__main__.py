@@ -6,6 +6,7 @@ Each verb parses its options, makes one call and prints; ``--help`` shows an exa
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -143,6 +144,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CxnlpError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        # Whoever reads has seen enough («| head»); Python must not complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("interrupted; the champion is as it was", file=sys.stderr)
         return 130

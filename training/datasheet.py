@@ -87,7 +87,8 @@ def tables(corpus: Corpus, *, agreement: dict[str, Any] | None = None) -> dict[s
         "batches": _batches(records),
         "telling": _telling(corpus),
         "requirements": _requirements(
-            "aspect", requirements(records, taxonomy, test=corpus.part("test"), pairs=len(corpus.pairs))
+            "aspect",
+            requirements(records, taxonomy, test=corpus.part("test"), pairs=len(corpus.pairs)),
         ),
         "variety": _requirements("measure", diversity(records)),
         "agreement": _agreement(agreement),
