@@ -67,8 +67,11 @@ class Component:
         self._model: Classifier | None = None
 
     @property
-    def model(self) -> Classifier:
+    def classifier(self) -> Classifier:
         """The model, loaded on first use.
+
+        Not called ``model``: spaCy looks for an attribute of that name when a pipe is added,
+        which would load it there.
 
         Not sooner, since a pipeline that is read from disk brings its own (`from_disk`), and the
         folder that it was once made with need not be there.
@@ -84,14 +87,14 @@ class Component:
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 256) -> Iterator[Doc]:
         """Label documents, ``batch_size`` of them at a time."""
         for docs in minibatch(stream, batch_size):
-            predictions = self.model.predict([doc.text for doc in docs], explain=self.explain)
+            predictions = self.classifier.predict([doc.text for doc in docs], explain=self.explain)
             for doc, prediction in zip(docs, predictions, strict=True):
                 _fill(doc, prediction)
                 yield doc
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Write the model into the pipeline's folder, as a bundle."""
-        _bundle.save(self.model.bundle, path)
+        _bundle.save(self.classifier.bundle, path)
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "Component":
         """Read the model from the pipeline's folder."""

@@ -421,14 +421,16 @@ def test_a_small_call_does_not_wait_for_a_large_one(tiny_bundle: Path) -> None:
 
 
 def test_two_workers_share_the_load_and_the_counts(tiny_bundle: Path) -> None:
+    loads = 'cxnlp_model_loads_total{outcome="loaded"}'
     with serving(tiny_bundle, "--workers", "2") as server:
+        wait_for(lambda: metrics(server).get(loads) == 2)  # one worker may be up before the other
         children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda _: server.ask("/predict", {"text": TEXTS[0]}), range(80)))
         found = metrics(server)
         assert found['cxnlp_requests_total{path="/predict",status="200"}'] == 80
         assert found['cxnlp_causes_total{cause="broken_promise"}'] == 80
-        assert found['cxnlp_model_loads_total{outcome="loaded"}'] == 2
+        assert found[loads] == 2
         if children.exists():
             assert len(children.read_text().split()) >= 2
         assert server.stop() == 0
