@@ -104,28 +104,17 @@ def contrast_table(candidates: Sequence[Figures]) -> str:
 
 def causes_table(figures: Figures) -> str:
     """Per cause: n, precision, recall, F1 with its interval, AP, calibration error, threshold."""
-    return table(
-        ["cause", "n", "precision", "recall", "F1 (95% interval)", "AP", "ECE", "threshold"],
-        [
-            [
-                f"`{name}`",
-                f["n"],
-                short(f["precision"]),
-                short(f["recall"]),
-                f"{short(f['f1'])} ({short(f['f1_low'])} to {short(f['f1_high'])})",
-                short(f["average_precision"]),
-                f"{f['ece']:.3f}",
-                short(f["threshold"]),
-            ]
-            for name, f in figures["causes"].items()
-        ],
-    )
+    return _labels_table("cause", figures["causes"], ["threshold"])
 
 
 def emotions_table(figures: Figures) -> str:
     """Per emotion: n, precision, recall, F1 with its interval, AP and calibration error."""
+    return _labels_table("emotion", figures["emotions"], [])
+
+
+def _labels_table(kind: str, labels: Mapping[str, Figures], more: Sequence[str]) -> str:
     return table(
-        ["emotion", "n", "precision", "recall", "F1 (95% interval)", "AP", "ECE"],
+        [kind, "n", "precision", "recall", "F1 (95% interval)", "AP", "ECE", *more],
         [
             [
                 f"`{name}`",
@@ -135,8 +124,9 @@ def emotions_table(figures: Figures) -> str:
                 f"{short(f['f1'])} ({short(f['f1_low'])} to {short(f['f1_high'])})",
                 short(f["average_precision"]),
                 f"{f['ece']:.3f}",
+                *(short(f[column]) for column in more),
             ]
-            for name, f in figures["emotions"].items()
+            for name, f in labels.items()
         ],
     )
 
