@@ -2,10 +2,9 @@
 
 A bundle is a folder::
 
-    manifest.json        format number, name, version, kind, and SHA-256 and size of each file
-    model.json           taxonomy, decision rule, settings of the feature block
-    weights.safetensors  every array
-    README.md, …         the model card and what else the manifest names
+    manifest.json   format number, name, version, kind, and SHA-256 and size of each file
+    model.json, …   the model itself; see `cxnlp.contents`
+    README.md, …    the model card and what else the manifest names
 
 Reading checks that the folder holds exactly what the manifest says; writing goes to a
 neighbouring folder first and is moved into place, so a kill leaves the old bundle whole.
@@ -19,55 +18,16 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from cxnlp.calibrate import Calibration
-from cxnlp.decide import Rule
+from cxnlp.contents import KINDS, Bundle, from_files, to_files
 from cxnlp.errors import BundleError, CxnlpError
-from cxnlp.features.wordgrams import WordGrams
-from cxnlp.heads import LinearScorer, Scorer
-from cxnlp.labels import Taxonomy
 
 FORMAT = 1
-KINDS = ("wordgrams-linear",)
 MANIFEST = "manifest.json"
-_MODEL = "model.json"
-_WEIGHTS = "weights.safetensors"
 
-
-@dataclass(frozen=True)
-class Bundle:
-    """Everything that a model is, in memory.
-
-    Attributes
-    ----------
-    name, version
-        What it is called in every answer.
-    kind
-        Which scorer it holds; one of `KINDS`.
-    taxonomy, scorer, calibration, rule
-        The parts that a prediction goes through.
-    heldout
-        For each cause, calibrated scores of held-out messages that have it, shape (n,): what
-        a promise of recall rests on.
-    info
-        Facts for people: when and on what it was trained, figures.
-    """
-
-    name: str
-    version: str
-    taxonomy: Taxonomy
-    scorer: Scorer
-    calibration: Calibration
-    rule: Rule
-    heldout: Mapping[str, NDArray[np.float32]]
-    kind: str = "wordgrams-linear"
-    info: Mapping[str, Any] = field(default_factory=dict)
+__all__ = ["FORMAT", "MANIFEST", "Bundle", "load", "replace_folder", "save", "verify"]
 
 
 def save(bundle: Bundle, folder: str | Path, *, extra: Mapping[str, str] | None = None) -> None:
@@ -76,7 +36,7 @@ def save(bundle: Bundle, folder: str | Path, *, extra: Mapping[str, str] | None 
     Parameters
     ----------
     bundle
-        The model; its scorer must be a `LinearScorer`.
+        The model.
     folder
         Where to; made if needed.
     extra
@@ -90,10 +50,7 @@ def save(bundle: Bundle, folder: str | Path, *, extra: Mapping[str, str] | None 
     folder = Path(folder)
     files = {name: text.encode() for name, text in (extra or {}).items()}
     try:
-        files[_MODEL] = (
-            json.dumps(_describe(bundle), indent=1, ensure_ascii=False) + "\n"
-        ).encode()
-        files[_WEIGHTS] = _weights(bundle)
+        files.update(to_files(bundle))
         manifest = {
             "format": FORMAT,
             "name": bundle.name,
@@ -161,7 +118,7 @@ def load(folder: str | Path) -> Bundle:
     """
     manifest, files = _read(Path(folder))
     try:
-        return _assemble(manifest, json.loads(files[_MODEL]), _arrays(files[_WEIGHTS]))
+        return from_files(manifest, files)
     except (KeyError, TypeError, ValueError, CxnlpError) as error:
         raise BundleError(
             f"The model in {str(folder)!r} does not fit together ({type(error).__name__}: {error}). "
@@ -207,117 +164,4 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
                 f"It was altered or damaged: copy or train the model again."
             )
         files[name] = content
-    for name in (_MODEL, _WEIGHTS):
-        if name not in files:
-            raise BundleError(f"The manifest of {str(folder)!r} does not name {name!r}.")
     return manifest, files
-
-
-def _describe(bundle: Bundle) -> dict[str, Any]:
-    scorer = _linear(bundle)
-    rule = bundle.rule
-    return {
-        "taxonomy": bundle.taxonomy.to_dict(),
-        "rule": {
-            "thresholds": dict(zip(rule.causes, rule.thresholds, strict=True)),
-            "doubt_limit": rule.doubt_limit,
-            "emotion_limit": rule.emotion_limit,
-        },
-        "features": {
-            "char_sizes": list(scorer.block.char_sizes),
-            "gap": scorer.block.gap,
-            "floor": list(scorer.block.floor),
-        },
-        "info": dict(bundle.info),
-    }
-
-
-def _weights(bundle: Bundle) -> bytes:
-    from safetensors.numpy import save as to_bytes
-
-    scorer = _linear(bundle)
-    return to_bytes(
-        {
-            "keys": scorer.block.keys,
-            "idf": scorer.block.idf,
-            "is_char": scorer.block.is_char,
-            "weights": scorer.weights.astype(np.float16),
-            "bias": scorer.bias,
-            "slope": bundle.calibration.slope,
-            "intercept": bundle.calibration.intercept,
-            **{f"heldout.{cause}": scores for cause, scores in bundle.heldout.items()},
-        }
-    )
-
-
-def _arrays(content: bytes) -> dict[str, NDArray[Any]]:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load as from_bytes
-
-    try:
-        return from_bytes(content)
-    except SafetensorError as error:
-        raise ValueError(f"{_WEIGHTS}: {error}") from error
-
-
-def _assemble(
-    manifest: dict[str, Any], model: dict[str, Any], arrays: dict[str, NDArray[Any]]
-) -> Bundle:
-    taxonomy = Taxonomy.from_dict(model["taxonomy"])
-    rule = model["rule"]
-    labels = len(taxonomy.causes) + len(taxonomy.emotions)
-    columns = len(arrays["bias"])
-    if columns not in (labels, labels + 1):
-        raise ValueError(f"bias has {columns} columns for {labels} labels")
-    rows = len(arrays["keys"])
-    for name, shape in (
-        ("weights", (rows, columns)),
-        ("idf", (rows,)),
-        ("is_char", (rows,)),
-        ("bias", (columns,)),
-        ("slope", (columns,)),
-        ("intercept", (columns,)),
-    ):
-        if arrays[name].shape != shape:
-            raise ValueError(f"{name} has shape {arrays[name].shape}, expected {shape}")
-    features = model["features"]
-    low, high = features["char_sizes"]
-    words, letters = features["floor"]
-    block = WordGrams(
-        keys=arrays["keys"],
-        idf=arrays["idf"],
-        is_char=arrays["is_char"],
-        char_sizes=(int(low), int(high)),
-        gap=int(features["gap"]),
-        floor=(float(words), float(letters)),
-    )
-    return Bundle(
-        name=manifest["name"],
-        version=manifest["version"],
-        kind=manifest["kind"],
-        taxonomy=taxonomy,
-        scorer=LinearScorer(block, arrays["weights"], arrays["bias"]),
-        calibration=Calibration(
-            arrays["slope"], arrays["intercept"], len(taxonomy.causes), len(taxonomy.emotions)
-        ),
-        rule=Rule(
-            causes=taxonomy.cause_names,
-            emotions=taxonomy.emotion_names,
-            neutral=taxonomy.neutral,
-            thresholds=tuple(float(rule["thresholds"][c]) for c in taxonomy.cause_names),
-            doubt_limit=float(rule["doubt_limit"]),
-            emotion_limit=float(rule["emotion_limit"]),
-        ),
-        heldout={
-            name.removeprefix("heldout."): scores
-            for name, scores in arrays.items()
-            if name.startswith("heldout.")
-        },
-        info=model.get("info", {}),
-    )
-
-
-def _linear(bundle: Bundle) -> LinearScorer:
-    if not isinstance(bundle.scorer, LinearScorer):
-        raise BundleError(f"A scorer of type {type(bundle.scorer).__name__} cannot be saved.")
-    return bundle.scorer

@@ -6,6 +6,9 @@ P(complaint) * P(cause | complaint): a question about an invoice then scores low
 however many words about money it has, which no sum of words can do.
 Emotion: bias-corrected temperature scaling (Alexandari et al. 2020),
 ``softmax(slope * logits + intercept)`` with one slope for all emotions.
+
+A scorer of several parts (words and an encoder) gives one logit a part and label; each part has a
+slope of its own, and their sum is scaled. That is stacking (Wolpert 1992) with the same numbers.
 """
 
 from __future__ import annotations
@@ -20,7 +23,17 @@ FloatArray = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Calibration:
-    """Slopes and intercepts, each of shape (K,): causes, then emotions, then perhaps complaint."""
+    """Slopes and intercepts of K columns: causes, then emotions, then perhaps complaint.
+
+    Attributes
+    ----------
+    slope
+        Shape (parts, K); one row for each part of the scorer.
+    intercept
+        Shape (K,).
+    n_causes, n_emotions
+        How many columns are which.
+    """
 
     slope: FloatArray
     intercept: FloatArray
@@ -30,10 +43,10 @@ class Calibration:
     @property
     def gated(self) -> bool:
         """Whether the last column tells a complaint from other messages."""
-        return len(self.slope) > self.n_causes + self.n_emotions
+        return len(self.intercept) > self.n_causes + self.n_emotions
 
     def apply(self, logits: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Probabilities from logits of shape (n, K).
+        """Probabilities from logits of shape (n, parts * K), the first part's columns first.
 
         Returns
         -------
@@ -42,7 +55,8 @@ class Calibration:
         emotions
             Shape (n, n_emotions), each row summing to 1.
         """
-        scaled = np.asarray(logits, dtype=np.float64) * self.slope + self.intercept
+        each = np.asarray(logits, dtype=np.float64).reshape(-1, *self.slope.shape)
+        scaled = (each * self.slope).sum(axis=1) + self.intercept
         causes = sigmoid(scaled[:, : self.n_causes])
         if self.gated:
             causes *= sigmoid(scaled[:, -1:])
@@ -50,12 +64,15 @@ class Calibration:
         return causes.astype(np.float32), emotions.astype(np.float32)
 
     def towards(self, column: int) -> FloatArray:
-        """How much each logit speaks for a label, shape (K,): its own, and complaint for a cause."""
+        """How much each logit speaks for a label, shape (parts * K,).
+
+        That is the label's own column of each part, and for a cause the one for complaint too.
+        """
         weights = np.zeros_like(self.slope)
-        weights[column] = self.slope[column]
+        weights[:, column] = self.slope[:, column]
         if self.gated and column < self.n_causes:
-            weights[-1] = self.slope[-1]
-        return weights
+            weights[:, -1] = self.slope[:, -1]
+        return weights.ravel()
 
 
 def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:

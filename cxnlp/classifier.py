@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxnlp import bundle as _bundle
-from cxnlp.decide import Decided, Promise, decide, promise_recall
+from cxnlp.decide import Decided, Promise, decide, doubt_of, promise_recall
 from cxnlp.errors import BundleError, InputError, MissingExtraError
 from cxnlp.explain import evidence
 from cxnlp.labels import Taxonomy
+from cxnlp.stack import StackedScorer
 from cxnlp.text import Prepared, clauses, prepare
 from cxnlp.types import Evidence, Prediction
 
@@ -43,10 +44,23 @@ class Classifier:
     ----------
     bundle
         A loaded model.
+    cascade
+        Whether a model of two parts answers with its fast part where that is sure.
+
+    Raises
+    ------
+    InputError
+        If a cascade is asked of a model that has none.
     """
 
-    def __init__(self, bundle: _bundle.Bundle) -> None:
+    def __init__(self, bundle: _bundle.Bundle, *, cascade: bool = False) -> None:
+        if cascade and (bundle.fast is None or bundle.boundary is None):
+            raise InputError(
+                f"A cascade needs a model of two parts; {bundle.name} {bundle.version} is of kind "
+                f"{bundle.kind!r}. Load it without mode='auto'."
+            )
         self.bundle = bundle
+        self.cascade = cascade
 
     @property
     def name(self) -> str:
@@ -132,8 +146,7 @@ class Classifier:
     def scores(self, texts: Sequence[Any]) -> Scores:
         """Calibrated scores of n messages, before any decision."""
         prepared = [_prepare(text, position) for position, text in enumerate(texts)]
-        logits = self.bundle.scorer.logits([p.text if p.in_scope else "" for p in prepared])
-        causes, emotions = self.bundle.calibration.apply(logits)
+        causes, emotions = self._probabilities([p.text if p.in_scope else "" for p in prepared])
         outside = np.array([not p.in_scope for p in prepared], dtype=bool)
         causes[outside] = 0
         emotions[outside] = 0
@@ -181,7 +194,18 @@ class Classifier:
     def with_thresholds(self, thresholds: Mapping[str, float]) -> Classifier:
         """The same model with other thresholds, each in (0, 1], for some causes."""
         rule = self.bundle.rule.with_thresholds(thresholds)
-        return Classifier(replace(self.bundle, rule=rule))
+        return Classifier(replace(self.bundle, rule=rule), cascade=self.cascade)
+
+    def _probabilities(self, texts: list[str]) -> tuple[FloatArray, FloatArray]:
+        model, fast = self.bundle, self.bundle.fast
+        if not self.cascade or fast is None or model.boundary is None:
+            return model.calibration.apply(model.scorer.logits(texts))
+        causes, emotions = fast.calibration.apply(fast.scorer.logits(texts))
+        asked = np.flatnonzero(doubt_of(causes, emotions) > model.boundary)
+        if len(asked):
+            logits = model.scorer.logits([texts[i] for i in asked])
+            causes[asked], emotions[asked] = model.calibration.apply(logits)
+        return causes, emotions
 
     def _predict(self, texts: list[Any], ids: list[Any], explain: bool) -> list[Prediction]:
         scores = self.scores(texts)
@@ -233,34 +257,57 @@ class Classifier:
         )
 
 
-def load(source: str | Path | None = None) -> Classifier:
+def load(
+    source: str | Path | None = None, *, mode: str | None = None, threads: int = 1
+) -> Classifier:
     """Load a model.
 
     Parameters
     ----------
     source
-        Nothing or ``"champion"``: the model that comes with the package. A path: a bundle's
-        folder. ``"models:/name@alias"`` or ``"models:/name/version"``: a model registered in
-        MLflow (extra ``mlflow``; the store is MLflow's own setting).
+        Nothing or ``"champion"``: the model that comes with the package. ``"fast"``: its fast
+        part. A path: a bundle's folder. ``"models:/name@alias"`` or ``"models:/name/version"``:
+        a model registered in MLflow (extra ``mlflow``; the store is MLflow's own setting).
+    mode
+        Of a model of two parts (words and an encoder): nothing for the whole model, ``"fast"``
+        for its words alone, at some fifty times the speed, ``"auto"`` for a cascade in which
+        the whole model is asked only where the fast part is unsure.
+    threads
+        Messages that an encoder reads at the same time.
 
     Raises
     ------
     BundleError
         If there is no model there, or it is altered, damaged or of an unknown format.
+    InputError
+        For an unknown mode, or ``"auto"`` of a model without an encoder.
     MissingExtraError
         If MLflow is asked for and not installed.
     """
+    if source == "fast":
+        source, mode = None, "fast"
+    if mode not in (None, "fast", "auto"):
+        raise InputError(f"mode is {mode!r}; expected 'fast', 'auto' or nothing.")
+    bundle = _bundle.load(_folder(source))
+    if mode == "fast":
+        return Classifier(bundle.fast or bundle)
+    if isinstance(bundle.scorer, StackedScorer):
+        bundle.scorer.encoder.threads = threads
+    return Classifier(bundle, cascade=mode == "auto")
+
+
+def _folder(source: str | Path | None) -> Path:
     if source is None or source == "champion":
         for folder in _CHAMPIONS:
             if folder.is_dir():
-                return Classifier(_bundle.load(folder))
+                return folder
         raise BundleError(
             "This installation carries no model. Run `make run` in a checkout to train one, or "
             "give load() a model folder."
         )
     if str(source).startswith(("models:/", "runs:/")):
-        return Classifier(_bundle.load(_from_mlflow(str(source))))
-    return Classifier(_bundle.load(source))
+        return _from_mlflow(str(source))
+    return Path(source)
 
 
 def _from_mlflow(uri: str) -> Path:

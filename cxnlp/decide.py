@@ -126,6 +126,16 @@ def decide(
     return decided
 
 
+def doubt_of(cause_scores: FloatArray, emotion_scores: FloatArray) -> FloatArray:
+    """How unsure scores are of themselves, shape (n,), each in [0, 0.5].
+
+    The largest chance that a cause goes the other way, or half the chance that the emotion is
+    another one, whichever is more. A cascade asks a slower model above some doubt.
+    """
+    causes = np.minimum(cause_scores, 1 - cause_scores).max(axis=1)
+    return np.asarray(np.maximum(causes, (1 - emotion_scores.max(axis=1)) / 2))
+
+
 @dataclass(frozen=True, slots=True)
 class Promise:
     """A threshold that keeps a word: at least ``recall`` of the messages with ``cause`` are found.

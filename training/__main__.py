@@ -85,6 +85,23 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("--jobs", type=int, default=2)
     train.set_defaults(call=commands.train)
 
+    encoder = verb(
+        "encoder",
+        "fine-tune the quality tier's encoder (extra encoder; about an hour on two cores)",
+        "encoder --data mine.csv --missing negative --output my-encoder",
+    )
+    data(encoder, required=False)
+    encoder.add_argument("--base", type=Path, default=None, help="folder with base weights")
+    encoder.add_argument(
+        "--config", type=Path, default=commands.ENCODER_CONFIG, help="how to fine-tune"
+    )
+    encoder.add_argument("--with-corpus", action="store_true", help="add the shipped corpus")
+    encoder.add_argument(
+        "--output", type=Path, default=commands.ENCODER, help="folder (default: models/encoder)"
+    )
+    encoder.add_argument("--jobs", type=int, default=2)
+    encoder.set_defaults(call=commands.encoder)
+
     evaluate = verb(
         "evaluate",
         "measure a model on labelled messages",

@@ -15,11 +15,13 @@ import numpy as np
 import cxnlp
 from cxnlp import bundle as bundles
 from cxnlp.classifier import Classifier
+from cxnlp.contents import LINEAR, STACKED
 from cxnlp.errors import TrainingError
 from cxnlp.heads import LinearScorer
 from cxnlp.labels import Taxonomy
 from cxnlp.record import Record
-from training.candidates import Config
+from cxnlp.stack import StackedScorer
+from training.cascade import cascade_curve, chosen_boundary
 from training.fit import Trained
 from training.metrics import Scored, Truth, evaluate
 
@@ -29,21 +31,29 @@ _CODE = (
     "cxnlp/text",
     "cxnlp/features",
     "cxnlp/heads.py",
+    "cxnlp/stack.py",
     "cxnlp/calibrate.py",
     "cxnlp/decide.py",
     "training/fit.py",
     "training/tune.py",
     "training/candidates/linear.py",
     "training/candidates/wordgrams.py",
+    "training/candidates/fused.py",
+    "training/encoder/tuned.py",
 )
 
 
-def version_of(config: Config, corpus_digest: str) -> str:
-    """A version made of its inputs: package version, then a hash of corpus, settings and code.
+def version_of(trained: Trained, corpus_digest: str) -> str:
+    """A version made of its inputs: package version, then a hash of all that decides the weights.
 
-    The same inputs give the same version on every machine, so a rerun can be recognised.
+    These are corpus, settings, code and, where there is one, the fine-tuned encoder. The same
+    inputs give the same version on every machine, so a rerun can be recognised.
     """
+    config = trained.config
     sha = hashlib.sha256(corpus_digest.encode())
+    encoder = getattr(trained.fitted, "encoder", None)
+    if encoder is not None:
+        sha.update(encoder.tuned.version.encode())
     sha.update(json.dumps(asdict(config), sort_keys=True).encode())
     for name in _CODE:
         path = _ROOT / name
@@ -57,7 +67,7 @@ def version_of(config: Config, corpus_digest: str) -> str:
 
 def is_shippable(trained: Trained) -> bool:
     """Whether a candidate can be a bundle; the others are there to be compared with."""
-    return isinstance(getattr(trained.fitted, "scorer", None), LinearScorer)
+    return isinstance(getattr(trained.fitted, "scorer", None), (LinearScorer, StackedScorer))
 
 
 def make_bundle(
@@ -74,26 +84,35 @@ def make_bundle(
     Parameters
     ----------
     heldout
-        Labelled messages that it was not trained on; promises of recall rest on them.
+        Labelled messages that it was not trained on; promises of recall and the boundary of a
+        cascade rest on them.
 
     Raises
     ------
     TrainingError
         If this kind of candidate has no bundle form.
     """
-    scorer = getattr(trained.fitted, "scorer", None)
-    if not isinstance(scorer, LinearScorer):
+    if not is_shippable(trained):
         raise TrainingError(
             f"Candidate {trained.config.name!r} (kind {trained.config.kind!r}) cannot be shipped: "
-            f"only the kind 'wordgrams' has a bundle form. It can be compared with."
+            f"only the kinds 'wordgrams' and 'fused' have a bundle form. It can be compared with."
         )
     truth = Truth.of(heldout, taxonomy)
-    scored = trained.score([record.text for record in heldout])
+    texts = [record.text for record in heldout]
+    scored = trained.score(texts)
+    fast, boundary = None, None
+    if trained.fast is not None:
+        fast = make_bundle(
+            trained.fast, taxonomy, version=version, heldout=heldout, name=name, info=info
+        )
+        points = cascade_curve(trained.fast.score(texts), scored, truth, trained.rule, taxonomy)
+        boundary = chosen_boundary(points)
     return bundles.Bundle(
         name=name,
         version=version,
+        kind=LINEAR if fast is None else STACKED,
         taxonomy=taxonomy,
-        scorer=scorer,
+        scorer=trained.fitted.scorer,  # type: ignore[attr-defined]
         calibration=trained.calibration,
         rule=trained.rule,
         heldout={
@@ -101,6 +120,8 @@ def make_bundle(
             for j, cause in enumerate(taxonomy.cause_names)
         },
         info=info or {},
+        fast=fast,
+        boundary=boundary,
     )
 
 

@@ -26,6 +26,9 @@ from training.candidates import CONFIG, all_configs, read_config
 from training.card import evaluation_block, fill_blocks, read_report, readme_blocks
 from training.check import run_check
 from training.corpus import DATA, Corpus, load_corpus
+from training.encoder.command import CONFIG as ENCODER_CONFIG
+from training.encoder.command import tune
+from training.encoder.tuned import FOLDER as ENCODER
 from training.gate import Entrant, Verdict, judge
 from training.metrics import Truth, decided, paired_bootstrap, summary_vector
 from training.registry import Store, settle, withdrawn
@@ -35,7 +38,20 @@ from training.run import Outcome, bar, latency_ms, run_candidates
 from training.splits import assign, group
 from training.table import Problem, load_table
 
-__all__ = ["CONFIG", "card", "check", "compare", "evaluate", "promote", "rollback", "run", "train"]
+__all__ = [
+    "CONFIG",
+    "ENCODER",
+    "ENCODER_CONFIG",
+    "card",
+    "check",
+    "compare",
+    "encoder",
+    "evaluate",
+    "promote",
+    "rollback",
+    "run",
+    "train",
+]
 
 ROOT = Path(__file__).parent.parent
 _SAMPLES = DATA / "samples.txt"
@@ -115,6 +131,11 @@ def train(options: Namespace) -> int:
         f"Next: python -m training compare models/champion {options.output} --data {options.data}"
     )
     return 0
+
+
+def encoder(options: Namespace) -> int:
+    """Fine-tune the encoder on the shipped corpus, or on a table of one's own."""
+    return tune(options, load_corpus() if options.data is None else _own_corpus(options))
 
 
 def evaluate(options: Namespace) -> int:

@@ -44,6 +44,8 @@ class Trained:
         Calibrated scores of the training split, each by a model that did not see the message.
     seconds
         Processor-bound time spent in folds and in the final fit, summed.
+    fast
+        Of a candidate of two parts, its words' part as a candidate of its own.
     """
 
     config: Config
@@ -52,6 +54,7 @@ class Trained:
     rule: Rule
     oof: Scored
     seconds: float
+    fast: Trained | None = None
 
     def score(self, texts: Sequence[str]) -> Scored:
         """Calibrated scores of raw texts."""
@@ -137,17 +140,34 @@ def train(
             final[name] = fitted
         what = "whole training split" if f < 0 else f"fold {f + 1}"
         progress(f"{name}: {what}", done, len(tasks))
-    trained = []
-    for config in configs:
-        calibration = fit_calibration(
-            oof[config.name], truth, len(taxonomy.causes), len(taxonomy.emotions)
-        )
-        scored = Scored(*calibration.apply(oof[config.name]))
-        rule = fit_rule(scored, truth, taxonomy, review_share=config.review_share)
-        trained.append(
-            Trained(config, final[config.name], calibration, rule, scored, seconds[config.name])
-        )
-    return trained
+    return [
+        _trained(c, final[c.name], oof[c.name], truth, taxonomy, seconds[c.name]) for c in configs
+    ]
+
+
+def _trained(
+    config: Config,
+    fitted: Fitted,
+    oof: NDArray[np.float32],
+    truth: Truth,
+    taxonomy: Taxonomy,
+    seconds: float,
+    *,
+    parts: int | None = None,
+) -> Trained:
+    """Calibrate on out-of-fold logits, and choose thresholds on what that gives."""
+    parts = config.parts if parts is None else parts
+    calibration = fit_calibration(
+        oof, truth, len(taxonomy.causes), len(taxonomy.emotions), parts=parts
+    )
+    scored = Scored(*calibration.apply(oof))
+    rule = fit_rule(scored, truth, taxonomy, review_share=config.review_share)
+    words = getattr(fitted, "words", None)
+    fast = None
+    if words is not None:
+        own = oof[:, : oof.shape[1] // parts]
+        fast = _trained(config, words, own, truth, taxonomy, seconds, parts=1)
+    return Trained(config, fitted, calibration, rule, scored, seconds, fast)
 
 
 def _run(

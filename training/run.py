@@ -99,10 +99,12 @@ def run_candidates(
         candidates.append(describe(one, parts, corpus))
     shippable = [one for one in trained if is_shippable(one)]
     if not shippable:
-        raise TrainingError("None of the candidates can be shipped; add one of kind 'wordgrams'.")
+        raise TrainingError(
+            "None of the candidates can be shipped; add one of kind 'wordgrams' or 'fused'."
+        )
     goodness = {c["name"]: _goodness(c["oof"]["summary"]) for c in candidates}
     winner = max(shippable, key=lambda one: goodness[one.config.name])
-    version = version_of(winner.config, corpus.digest)
+    version = version_of(winner, corpus.digest)
     progress(f"{winner.config.name}: learning curve", 0, 1)
     report: dict[str, Any] = {
         "version": version,

@@ -17,67 +17,76 @@ FloatArray = NDArray[np.float64]
 
 
 def fit_calibration(
-    logits: NDArray[Any], truth: Truth, n_causes: int, n_emotions: int
+    logits: NDArray[Any], truth: Truth, n_causes: int, n_emotions: int, *, parts: int = 1
 ) -> Calibration:
     """Platt scaling per cause; for emotion one temperature and a bias per label.
 
-    ``logits`` have shape (n, K). With a last column for complaint, that one is scaled too, and
-    the causes among complaints only.
+    ``logits`` have shape (n, parts * K). With a last column for complaint, that one is scaled
+    too, and the causes among complaints only. Several parts are stacked: each has a slope, none
+    of them negative.
     """
-    slope = np.ones(logits.shape[1])
-    intercept = np.zeros(logits.shape[1])
+    each = logits.reshape(len(logits), parts, -1).astype(np.float64)
+    k = each.shape[2]
+    slope = np.ones((parts, k))
+    intercept = np.zeros(k)
     complaint = truth.causes.any(axis=1)
-    gated = logits.shape[1] > n_causes + n_emotions
+    gated = k > n_causes + n_emotions
     rows = np.flatnonzero(complaint) if gated else np.arange(len(truth))
     for j in range(n_causes):
-        slope[j], intercept[j] = _platt(
-            logits[rows, j].astype(float), np.asarray(truth.causes[rows, j])
-        )
+        slope[:, j], intercept[j] = _platt(each[rows, :, j], np.asarray(truth.causes[rows, j]))
     if gated:
-        slope[-1], intercept[-1] = _platt(logits[:, -1].astype(float), complaint.astype(np.int8))
+        slope[:, -1], intercept[-1] = _platt(each[:, :, -1], complaint.astype(np.int8))
     emotions = slice(n_causes, n_causes + n_emotions)
-    slope[emotions], intercept[emotions] = _temperature_and_bias(
-        logits[:, emotions].astype(float), truth
-    )
+    temperature, intercept[emotions] = _temperature_and_bias(each[:, :, emotions], truth)
+    slope[:, emotions] = temperature[:, None]
     return Calibration(slope.astype(np.float32), intercept.astype(np.float32), n_causes, n_emotions)
 
 
-def _platt(logits: FloatArray, truth: Any) -> tuple[float, float]:
+def _platt(logits: FloatArray, truth: Any) -> tuple[FloatArray, float]:
+    """Slopes (parts,) and intercept for logits (n, parts)."""
     positives = int(truth.sum())
     negatives = len(truth) - positives
+    parts = logits.shape[1]
     # Platt's targets keep a label with few cases away from 0 and 1.
     target = np.where(truth == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2))
 
     def loss(p: FloatArray) -> tuple[float, FloatArray]:
-        z = p[0] * logits + p[1]
-        gradient = 0.5 * (1 + np.tanh(z / 2)) - target
+        z = logits @ p[:-1] + p[-1]
+        error = 0.5 * (1 + np.tanh(z / 2)) - target
         value = np.mean(np.logaddexp(0, z) - target * z)
-        return float(value), np.array([np.mean(gradient * logits), np.mean(gradient)])
-
-    fitted = minimize(
-        loss, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B", bounds=[(1e-3, None), (None, None)]
-    )
-    return float(fitted.x[0]), float(fitted.x[1])
-
-
-def _temperature_and_bias(logits: FloatArray, truth: Truth) -> tuple[FloatArray, FloatArray]:
-    k = logits.shape[1]
-    target = emotion_targets(truth, k)
-
-    def loss(p: FloatArray) -> tuple[float, FloatArray]:
-        probability = softmax(logits * p[0] + p[1:])
-        value = -np.mean((target * np.log(probability + 1e-12)).sum(1)) + 1e-3 * (p[1:] ** 2).sum()
-        error = (probability - target) / len(target)
-        return float(value), np.append((error * logits).sum(), error.sum(0) + 2e-3 * p[1:])
+        return float(value), np.append(logits.T @ error / len(z), error.mean())
 
     fitted = minimize(
         loss,
-        np.append(1.0, np.zeros(k)),
+        np.append(np.full(parts, 1 / parts), 0.0),
         jac=True,
         method="L-BFGS-B",
-        bounds=[(1e-3, None)] + [(None, None)] * k,
+        bounds=[(1e-3, None)] * parts + [(None, None)],
     )
-    return np.full(k, fitted.x[0]), fitted.x[1:]
+    return fitted.x[:-1], float(fitted.x[-1])
+
+
+def _temperature_and_bias(logits: FloatArray, truth: Truth) -> tuple[FloatArray, FloatArray]:
+    """Slopes (parts,) and biases (k,) for logits (n, parts, k)."""
+    _, parts, k = logits.shape
+    target = emotion_targets(truth, k)
+
+    def loss(p: FloatArray) -> tuple[float, FloatArray]:
+        slope, bias = p[:parts], p[parts:]
+        probability = softmax(np.einsum("npk,p->nk", logits, slope) + bias)
+        value = -np.mean((target * np.log(probability + 1e-12)).sum(1)) + 1e-3 * (bias**2).sum()
+        error = (probability - target) / len(target)
+        by_slope = np.einsum("nk,npk->p", error, logits)
+        return float(value), np.append(by_slope, error.sum(0) + 2e-3 * bias)
+
+    fitted = minimize(
+        loss,
+        np.append(np.full(parts, 1 / parts), np.zeros(k)),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(1e-3, None)] * parts + [(None, None)] * k,
+    )
+    return fitted.x[:parts], fitted.x[parts:]
 
 
 def emotion_targets(truth: Truth, n_emotions: int, share: float = 0.3) -> FloatArray:

@@ -27,6 +27,8 @@ KINDS = {
     "textcat": "training.candidates.textcat",
     "encoder": "training.candidates.encoder",
     "wordgrams": "training.candidates.wordgrams",
+    "finetuned": "training.candidates.finetuned",
+    "fused": "training.candidates.fused",
 }
 CONFIG = Path(__file__).parent.parent / "config"
 
@@ -48,6 +50,11 @@ class Config:
     title: str
     params: Mapping[str, Any] = field(default_factory=dict)
     review_share: float = 0.25
+
+    @property
+    def parts(self) -> int:
+        """How many parts its logits have; see `cxnlp.calibrate`."""
+        return int(getattr(import_module(KINDS[self.kind]), "PARTS", 1))
 
     def fit(self, texts: Sequence[str], truth: Truth, taxonomy: Taxonomy, seed: int) -> Fitted:
         """Train on prepared texts."""

@@ -31,8 +31,8 @@ def made_up(n: int = 4000) -> tuple[np.ndarray, Truth]:
 def test_calibration_repairs_sureness_and_shift() -> None:
     logits, truth = made_up()
     calibration = fit_calibration(logits, truth, 2, 3)
-    assert np.allclose(calibration.slope[:2], 0.5, atol=0.06)
-    assert np.allclose(calibration.slope[2:], 1 / 3, atol=0.05)
+    assert np.allclose(calibration.slope[0, :2], 0.5, atol=0.06)
+    assert np.allclose(calibration.slope[0, 2:], 1 / 3, atol=0.05)
     causes, emotions = calibration.apply(logits)
     raw = 1 / (1 + np.exp(-logits))
     for j in range(2):

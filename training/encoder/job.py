@@ -1,0 +1,198 @@
+"""The whole job: base, Dutch vocabulary, one fine-tuning a fold and one on everything, int8."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxnlp.errors import MissingExtraError
+from cxnlp.labels import Taxonomy
+from training.encoder.base import Base
+from training.encoder.tuned import Tuned, text_key
+from training.encoder.vocabulary import add_placeholders, prune
+from training.fit import fold_of
+from training.metrics import Truth
+
+CACHE = Path(".cache") / "tuning"
+FOLDS = 3
+
+
+def tune_encoder(
+    base: Base,
+    texts: Sequence[str],
+    truth: Truth,
+    taxonomy: Taxonomy,
+    settings: Any,
+    *,
+    groups: Sequence[str],
+    words: Sequence[str] = (),
+    facts: dict[str, Any] | None = None,
+    jobs: int = 2,
+    cache: Path = CACHE,
+    progress: Any = lambda what, done, total: None,
+) -> Tuned:
+    """Fine-tune an encoder on prepared texts, crosswise and whole.
+
+    Parameters
+    ----------
+    base
+        Pretrained weights, as `training.encoder.base.load_base` gives them.
+    texts, truth, groups
+        The training split; messages of one group stay in one fold.
+    words
+        Further words whose pieces stay in the vocabulary.
+    settings
+        A `training.encoder.finetune.Settings`.
+    jobs
+        Processes, each with one thread.
+    cache
+        What a run that was cut off left here is taken up by the next one of the same inputs.
+    """
+    from joblib import Parallel, delayed
+
+    require_torch()
+    from training.encoder.finetune import bottom_states, encode
+    from training.encoder.network import Encoder
+
+    start = time.perf_counter()
+    small = add_placeholders(prune(base, [*texts, *words]))
+    columns = len(taxonomy.causes) + len(taxonomy.emotions) + 1
+    folder = cache / _key(small, texts, truth, settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    ids = encode(small, texts, settings.max_tokens)
+    lengths = np.array([len(row) for row in ids], dtype=np.int64)
+    kept = folder / "bottom.npy"
+    if not kept.is_file():
+        model = Encoder(small, settings.layers, columns)
+        fresh = folder / "bottom.part.npy"
+        np.save(fresh, bottom_states(model, ids, settings.frozen, progress).states)
+        fresh.replace(kept)
+    fold = fold_of(groups, FOLDS)
+    calls = (
+        delayed(_one)(small, truth, settings, folder, lengths, fold, f, taxonomy)
+        for f in (-1, *range(FOLDS))
+    )
+    crossfit = np.zeros((len(texts), columns), np.float32)
+    graph = b""
+    for done, (f, logits, whole) in enumerate(
+        Parallel(n_jobs=jobs, return_as="generator_unordered")(calls), 1
+    ):
+        progress("whole training split" if f < 0 else f"fold {f + 1}", done, FOLDS + 1)
+        if f < 0:
+            graph = whole
+        else:
+            crossfit[fold == f] = logits
+    return Tuned(
+        graph=graph,
+        tokenizer=small.tokenizer,
+        crossfit={text_key(t): row for t, row in zip(texts, crossfit, strict=True)},
+        facts={
+            "base": base.source,
+            "licence": base.licence,
+            "labels": [*taxonomy.cause_names, *taxonomy.emotion_names],
+            "settings": asdict(settings),
+            "messages": len(texts),
+            "vocabulary": len(small.tensors["emb.word"]),
+            "parameters": int(_parameters(small, settings)),
+            "seconds": round(time.perf_counter() - start),
+            **(facts or {}),
+        },
+    )
+
+
+def _one(
+    base: Base,
+    truth: Truth,
+    settings: Any,
+    folder: Path,
+    lengths: NDArray[np.int64],
+    fold: NDArray[np.int64],
+    f: int,
+    taxonomy: Taxonomy,
+) -> tuple[int, Any, bytes]:
+    """Train on all folds but ``f`` and score that one; -1: train on all and export."""
+    import torch
+
+    from training.encoder.export import build, quantise
+    from training.encoder.finetune import Bottom, finetune, logits_from
+    from training.encoder.network import weights_of
+
+    torch.set_num_threads(1)
+    result = folder / f"fold-{f}.npy"
+    if result.is_file():
+        stored = np.load(result)
+        return f, (None if f < 0 else stored), (stored.tobytes() if f < 0 else b"")
+    bottom = Bottom(np.load(folder / "bottom.npy", mmap_mode="r"), lengths)
+    model = finetune(
+        base,
+        truth,
+        settings,
+        bottom,
+        rows=np.flatnonzero(fold != f),
+        n_causes=len(taxonomy.causes),
+        n_emotions=len(taxonomy.emotions),
+        checkpoint=folder / f"fold-{f}.pt",
+        progress=lambda what, done, total: _note(
+            folder / f"fold-{f}.log", f"{done}/{total} {what}"
+        ),
+    )
+    fresh = folder / f"fold-{f}.part.npy"
+    if f >= 0:
+        logits = logits_from(model, bottom, np.flatnonzero(fold == f), settings.frozen)
+        np.save(fresh, logits)
+        fresh.replace(result)
+        return f, logits, b""
+    graph = quantise(
+        build(
+            weights_of(model),
+            layers=len(settings.layers),
+            heads=base.heads,
+            eps=base.eps,
+            first_position=base.first_position,
+        )
+    )
+    np.save(fresh, np.frombuffer(graph, np.uint8))
+    fresh.replace(result)
+    return f, None, graph
+
+
+def _note(path: Path, line: str) -> None:
+    with path.open("a", encoding="utf-8") as out:
+        out.write(line + "\n")
+
+
+def _key(base: Base, texts: Sequence[str], truth: Truth, settings: Any) -> str:
+    """The same inputs give the same folder, so a run can be taken up."""
+    sha = hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode())
+    sha.update(base.tokenizer.encode())
+    sha.update(base.tensors["emb.word"].tobytes())
+    sha.update("\n".join(texts).encode("utf-8", "replace"))
+    for array in (truth.causes, truth.emotion, truth.alt):
+        sha.update(np.ascontiguousarray(array).tobytes())
+    return sha.hexdigest()[:12]
+
+
+def _parameters(base: Base, settings: Any) -> int:
+    """How many weights the kept part has."""
+    own = [f"l{i}." for i in settings.layers]
+    return sum(
+        values.size
+        for name, values in base.tensors.items()
+        if name.startswith("emb.") or any(name.startswith(layer) for layer in own)
+    )
+
+
+def require_torch() -> None:
+    """Raise `MissingExtraError` where torch is not installed."""
+    try:
+        import torch  # noqa: F401 - only to know that it is there
+    except ImportError as error:
+        raise MissingExtraError("torch", "encoder", "Fine-tuning an encoder") from error
