@@ -23,6 +23,8 @@ from cxnlp.types import Evidence, Prediction
 FloatArray = NDArray[np.float32]
 _DIGITS = 4  # scores are rounded, so that every door prints the same number
 _HERE = Path(__file__).parent
+CHAMPION = (None, "", "champion", "fast", "auto")
+"""What `load` takes for the model that comes with the package."""
 _CHAMPIONS = (_HERE / "champion", _HERE.parent / "models" / "champion")  # wheel, checkout
 
 
@@ -265,8 +267,8 @@ def load(
     Parameters
     ----------
     source
-        Nothing or ``"champion"``: the model that comes with the package. ``"fast"``: its fast
-        part. A path: a bundle's folder. ``"models:/name@alias"`` or ``"models:/name/version"``:
+        Nothing or ``"champion"``: the model that comes with the package; ``"fast"`` or
+        ``"auto"``: that model in this mode. A path: a bundle's folder. ``"models:/name@alias"`` or ``"models:/name/version"``:
         a model registered in MLflow (extra ``mlflow``; the store is MLflow's own setting).
     mode
         Of a model of two parts (words and an encoder): nothing for the whole model, ``"fast"``
@@ -284,8 +286,8 @@ def load(
     MissingExtraError
         If MLflow is asked for and not installed.
     """
-    if source == "fast":
-        source, mode = None, "fast"
+    if source in ("fast", "auto"):
+        source, mode = None, str(source)
     if mode not in (None, "fast", "auto"):
         raise InputError(f"mode is {mode!r}; expected 'fast', 'auto' or nothing.")
     bundle = _bundle.load(_folder(source))
@@ -297,7 +299,7 @@ def load(
 
 
 def _folder(source: str | Path | None) -> Path:
-    if source is None or source == "champion":
+    if source in CHAMPION:
         for folder in _CHAMPIONS:
             if folder.is_dir():
                 return folder

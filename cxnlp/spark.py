@@ -149,6 +149,7 @@ class _Shipped:
     """The files of a bundle, on their way to the workers; equal when their content is."""
 
     digest: str
+    cascade: bool
     files: dict[str, bytes] = field(compare=False, repr=False)
 
 
@@ -157,7 +158,7 @@ def _ship(model: Classifier) -> _Shipped:
         _bundle.save(model.bundle, Path(folder) / "model")
         files = {file.name: file.read_bytes() for file in (Path(folder) / "model").iterdir()}
     # The manifest holds the digests of all the others.
-    return _Shipped(hashlib.sha256(files[_bundle.MANIFEST]).hexdigest(), files)
+    return _Shipped(hashlib.sha256(files[_bundle.MANIFEST]).hexdigest(), model.cascade, files)
 
 
 @lru_cache(maxsize=4)
@@ -166,7 +167,7 @@ def _arrived(shipped: _Shipped) -> Classifier:
     with TemporaryDirectory() as folder:
         for name, content in shipped.files.items():
             (Path(folder) / name).write_bytes(content)
-        return load(folder)
+        return load(folder, mode="auto" if shipped.cascade else None)
 
 
 @dataclass(frozen=True)

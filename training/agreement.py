@@ -1,17 +1,21 @@
-"""How far a second annotator agrees with the corpus: the ceiling for any model.
+"""How far a second annotator agrees with the writer of a message: the ceiling for any model.
 
 ``training/data/second_labels.jsonl`` holds labels given blind, without sight of the first
-ones: objects with ``id``, ``causes``, ``emotion`` and ``emotion_alt``.
+ones: objects with ``id``, ``causes``, ``emotion`` and ``emotion_alt``. Where the corpus no longer
+has the writer's labels, because settling a difference changed them, they are there as ``first``.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cxnlp.errors import TrainingError
+from cxnlp.labels import Taxonomy
+from cxnlp.record import Record
 from training.corpus import DATA, Corpus, lines, parse
 from training.metrics import Truth, emotion_f1, f1
 
@@ -19,7 +23,7 @@ SECOND = DATA / "second_labels.jsonl"
 
 
 def measured_agreement(corpus: Corpus, path: Path = SECOND) -> dict[str, Any] | None:
-    """Agreement between the corpus and the second labels; None where there are none.
+    """Agreement between the writers' labels and the second ones; None where there are none.
 
     Returns
     -------
@@ -41,7 +45,7 @@ def measured_agreement(corpus: Corpus, path: Path = SECOND) -> dict[str, Any] | 
     for number, content in lines(path):
         try:
             line = parse(content)
-            first.append(records[line["id"]])
+            first.append(_first(records[line["id"]], line.get("first"), taxonomy))
             causes.append(taxonomy.check_causes(line["causes"]))
             emotions.append(taxonomy.check_emotion(line["emotion"]))
             alts.append(line.get("emotion_alt"))
@@ -75,6 +79,19 @@ def measured_agreement(corpus: Corpus, path: Path = SECOND) -> dict[str, Any] | 
         "emotion_kappa": round(_kappa(a.emotion, emotion), 4),
         "emotion_macro_f1": round(float(emotion_f1(a.emotion, emotion, n_emotions).mean()), 4),
     }
+
+
+def _first(record: Record, labels: dict[str, Any] | None, taxonomy: Taxonomy) -> Record:
+    """The message as its writer labelled it."""
+    if labels is None:
+        return record
+    alt = labels["emotion_alt"]
+    return replace(
+        record,
+        causes=taxonomy.check_causes(labels["causes"]),
+        emotion=taxonomy.check_emotion(labels["emotion"]),
+        emotion_alt=taxonomy.check_emotion(alt) if alt else None,
+    )
 
 
 def _kappa(a: Any, b: Any) -> float:

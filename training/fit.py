@@ -24,7 +24,7 @@ from training.candidates import KINDS, Config, Fitted
 from training.metrics import Scored, Truth
 from training.tune import fit_calibration, fit_rule
 
-FOLDS = 5
+FOLDS = 4
 SEED = 13
 
 

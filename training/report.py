@@ -19,6 +19,7 @@ SUMMARY = {
     "emotion_accuracy": "emotion, accuracy",
     "emotion_accuracy_alt": "emotion, accuracy with the second one",
 }
+_CASCADE = {"macro_f1": "causes", "emotion_macro_f1": "emotion"}
 _PROMISES = (0.8, 0.9, 0.95)
 
 
@@ -186,6 +187,32 @@ def curve_table(curve: Sequence[Figures]) -> str:
     )
 
 
+def cascade_table(cascade: Figures) -> str:
+    """Quality on dev and test by the share of messages that the encoder reads."""
+    rows = [
+        [
+            f"{dev['asked']:.0%}" + (" (chosen)" if dev["boundary"] == cascade["boundary"] else ""),
+            f"{dev['boundary']:.2f}" if dev["boundary"] >= 0 else "-",
+            *(f"{point[name]:.3f}" for point in (dev, test) for name in _CASCADE),
+        ]
+        for dev, test in zip(cascade["dev"], cascade["test"], strict=True)
+    ]
+    header = [f"{part}: {what}" for part in ("dev", "test") for what in _CASCADE.values()]
+    return table(["share the encoder reads", "doubt above", *header], rows)
+
+
+def evidence_sentence(found: Figures) -> str:
+    """What deleting and keeping the evidence does."""
+    if not found.get("labels"):
+        return "No message with a cause and evidence was there to try."
+    return (
+        f"On the first {found['messages']} test messages with a cause ({found['labels']} labels), "
+        f"evidence is {found['share']:.0%} of the characters. Without it the score falls below its "
+        f"threshold for {found['deleted_below']:.0%} of the labels; with nothing else it stays "
+        f"above for {found['kept_above']:.0%}."
+    )
+
+
 def to_markdown(report: Figures, taxonomy: Taxonomy) -> str:
     """The whole report as Markdown."""
     best = next(c for c in report["candidates"] if c["name"] == report["winner"])
@@ -215,9 +242,13 @@ def to_markdown(report: Figures, taxonomy: Taxonomy) -> str:
         risk_table(test),
         "## What can be promised",
         promises_table(report["promises"]),
+        "## Evidence",
+        evidence_sentence(report.get("evidence", {})),
         "## Learning curve",
         curve_table(report["learning_curve"]),
     ]
+    if report.get("cascade"):
+        parts += ["## Cascade", cascade_table(report["cascade"])]
     if report.get("gate"):
         parts += ["## Gate", report["gate"]]
     return "\n\n".join(parts) + "\n"

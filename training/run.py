@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,9 @@ from training.bundles import (
 )
 from training.candidates import Config
 from training.card import model_card
+from training.cascade import cascade_curve, chosen_boundary
 from training.corpus import Corpus
+from training.faithful import evidence_test
 from training.fit import Trained, train
 from training.metrics import Truth, contrast, decided, evaluate, summary_vector
 from training.plots import save_plots
@@ -83,8 +85,9 @@ def run_candidates(
         if not records:
             raise TrainingError(f"The {name} split is empty; a run needs all three splits.")
     sides = [(pair.id, side) for pair in corpus.pairs_of("train") for side in (pair.a, pair.b)]
+    alone = _words_of(configs)
     trained = train(
-        configs,
+        [config for config in configs if config.name not in alone],
         parts["train"] + [side for _, side in sides],
         corpus.taxonomy,
         groups=corpus.groups_of(parts["train"]) + [name for name, _ in sides],
@@ -93,6 +96,12 @@ def run_candidates(
         seed=seed,
         progress=progress,
     )
+    whole = {one.config.name: one for one in trained}
+    for name, words in alone.items():
+        part = whole[words].fast
+        assert part is not None
+        config = next(config for config in configs if config.name == name)
+        trained.append(replace(part, config=config))
     candidates = []
     for position, one in enumerate(trained):
         progress(f"{one.config.name}: evaluate", position, len(trained))
@@ -105,6 +114,10 @@ def run_candidates(
     goodness = {c["name"]: _goodness(c["oof"]["summary"]) for c in candidates}
     winner = max(shippable, key=lambda one: goodness[one.config.name])
     version = version_of(winner, corpus.digest)
+    # An encoder is not tuned anew for a curve: of a stacked winner, the words' part is drawn.
+    drawn = winner
+    if winner.fast:
+        drawn = replace(winner.fast, config=replace(winner.config, kind="wordgrams"))
     progress(f"{winner.config.name}: learning curve", 0, 1)
     report: dict[str, Any] = {
         "version": version,
@@ -112,7 +125,7 @@ def run_candidates(
         "data": {"digest": corpus.digest, **{name: len(rows) for name, rows in parts.items()}},
         "candidates": candidates,
         "agreement": agreement,
-        "learning_curve": learning_curve(winner.config, parts, corpus, jobs=jobs, seed=seed),
+        "learning_curve": learning_curve(drawn, parts, corpus, jobs=jobs, seed=seed),
     }
     bundle = make_bundle(
         winner,
@@ -127,10 +140,26 @@ def run_candidates(
             ],
         },
     )
-    report["promises"] = reports.promises(Classifier(bundle))
+    model = Classifier(bundle)
+    report["promises"] = reports.promises(model)
+    report["evidence"] = evidence_test(model, [record.text for record in parts["test"]])
+    if winner.fast:
+        report["cascade"] = _cascade(winner, parts, corpus.taxonomy)
+        report["encoder"] = winner.fitted.encoder.tuned.facts  # type: ignore[attr-defined]
     folder = runs / version
     write_run(bundle, report, folder, corpus.taxonomy)
     return Outcome(folder, report, winner, Classifier(bundles.load(folder / "bundle")))
+
+
+def _words_of(configs: Sequence[Config]) -> dict[str, str]:
+    """Candidates that another one has as its words' part, and need not be trained twice."""
+    stacked = [config for config in configs if config.parts > 1]
+    return {
+        config.name: other.name
+        for config in configs
+        for other in stacked
+        if config.kind == "wordgrams" and config.params == other.params
+    }
 
 
 def describe(one: Trained, parts: dict[str, list[Record]], corpus: Corpus) -> dict[str, Any]:
@@ -159,18 +188,18 @@ def describe(one: Trained, parts: dict[str, list[Record]], corpus: Corpus) -> di
 
 
 def learning_curve(
-    config: Config,
+    whole: Trained,
     parts: dict[str, list[Record]],
     corpus: Corpus,
     *,
     jobs: int,
     seed: int,
-    shares: Sequence[float] = (0.125, 0.25, 0.5, 1.0),
-    also: Sequence[Record] = (),
+    shares: Sequence[float] = (0.125, 0.25, 0.5),
 ) -> list[dict[str, Any]]:
-    """Macro-F1 of causes and emotion on the test split (and other messages) by training size.
+    """Macro-F1 of causes and emotion on the test split by training size.
 
-    Whole groups are drawn, smaller draws inside larger ones.
+    Whole groups are drawn, smaller draws inside larger ones; the last point is ``whole``, the
+    candidate as it was trained on everything.
     """
     records = parts["train"]
     groups = corpus.groups_of(records)
@@ -178,28 +207,30 @@ def learning_curve(
     order = np.random.default_rng(seed).permutation(len(names))
     rank = {names[i]: position / len(names) for position, i in enumerate(order)}
     points = []
-    for share in shares:
+    for share in (*shares, 1.0):
         some = [r for r, g in zip(records, groups, strict=True) if rank[g] < share]
-        [one] = train(
-            [config],
-            some,
-            corpus.taxonomy,
-            groups=[corpus.groups[r.id] for r in some],
-            jobs=jobs,
-            folds=3,
-            seed=seed,
+        one = whole
+        if share < 1:
+            [one] = train(
+                [whole.config],
+                some,
+                corpus.taxonomy,
+                groups=corpus.groups_of(some),
+                jobs=jobs,
+                folds=3,
+                seed=seed,
+            )
+        truth = Truth.of(parts["test"], corpus.taxonomy)
+        scored = one.score([r.text for r in parts["test"]])
+        given, emotion, _ = decided(one.rule, scored)
+        figures = summary_vector(truth, scored.causes, given, emotion, corpus.taxonomy)
+        points.append(
+            {
+                "n": len(some),
+                "test causes": round(figures["macro_f1"], 4),
+                "test emotion": round(figures["emotion_macro_f1"], 4),
+            }
         )
-        point: dict[str, Any] = {"n": len(some)}
-        for name, rows in (("test", parts["test"]), ("other", list(also))):
-            if not rows:
-                continue
-            truth = Truth.of(rows, corpus.taxonomy)
-            scored = one.score([r.text for r in rows])
-            given, emotion, _ = decided(one.rule, scored)
-            figures = summary_vector(truth, scored.causes, given, emotion, corpus.taxonomy)
-            point[f"{name} causes"] = round(figures["macro_f1"], 4)
-            point[f"{name} emotion"] = round(figures["emotion_macro_f1"], 4)
-        points.append(point)
     return points
 
 
@@ -240,6 +271,22 @@ def latency_ms(model: Classifier, texts: Sequence[str], *, repeats: int = 3) -> 
 def size_mb(outcome: Outcome) -> float:
     """Megabytes of the run's bundle."""
     return folder_size(outcome.folder / "bundle")
+
+
+def _cascade(winner: Trained, parts: dict[str, list[Record]], taxonomy: Taxonomy) -> dict[str, Any]:
+    """The boundary chosen on dev, and quality by the share passed on, on dev and test."""
+    assert winner.fast is not None
+    curves = {}
+    for name in ("dev", "test"):
+        texts = [record.text for record in parts[name]]
+        curves[name] = cascade_curve(
+            winner.fast.score(texts),
+            winner.score(texts),
+            Truth.of(parts[name], taxonomy),
+            winner.rule,
+            taxonomy,
+        )
+    return {"boundary": chosen_boundary(curves["dev"]), **curves}
 
 
 def _goodness(summary: dict[str, Any]) -> float:

@@ -17,7 +17,8 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         metavar="MODEL",
-        help="a model folder, or models:/name@alias of MLflow (default: the shipped model)",
+        help="a model folder, models:/name@alias of MLflow, or fast or auto for the shipped "
+        "model's words alone or a cascade (default: the shipped model)",
     )
 
 

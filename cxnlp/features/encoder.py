@@ -48,6 +48,10 @@ class Encoder:
         self.tokenizer = tokenizer
         self.threads = threads
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A session cannot be sent to another process, which makes its own.
+        return {"graph": self.graph, "tokenizer": self.tokenizer, "threads": self.threads}
+
     @cached_property
     def _session(self) -> Any:
         try:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cxnlp.bundle import MANIFEST
-from cxnlp.classifier import _CHAMPIONS, Classifier, load
+from cxnlp.classifier import _CHAMPIONS, CHAMPION, Classifier, load
 from cxnlp.errors import CxnlpError
 
 _PROFILES = 32  # recall promises kept ready
@@ -89,7 +89,7 @@ class Models:
         """Digest of the manifest; the same text each time for what is no folder."""
         if self._source.startswith(("models:/", "runs:/")):
             return self._source
-        if self._source in ("", "champion"):
+        if self._source in CHAMPION:
             folder = next((f for f in _CHAMPIONS if f.is_dir()), None)
         else:
             folder = Path(self._source)

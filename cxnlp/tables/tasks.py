@@ -69,6 +69,7 @@ class Labelling:
             "model": [self.model.name, self.model.version],
             "calibration": crc32(fitted.slope.tobytes() + fitted.intercept.tobytes()),
             "thresholds": self.model.thresholds,
+            "cascade": self.model.cascade,
             "explain": self.explain,
         }
 
