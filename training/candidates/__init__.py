@@ -29,6 +29,7 @@ KINDS = {
     "wordgrams": "training.candidates.wordgrams",
     "finetuned": "training.candidates.finetuned",
     "fused": "training.candidates.fused",
+    "student": "training.candidates.student",
 }
 CONFIG = Path(__file__).parent.parent / "config"
 

@@ -14,6 +14,28 @@ from training.metrics import Truth
 
 
 @dataclass(frozen=True)
+class Teacher:
+    """Another model's probabilities, to learn from beside the labels (Hinton et al. 2015).
+
+    Attributes
+    ----------
+    causes
+        Shape (n, n_causes), each given that the message complains.
+    emotions
+        Shape (n, n_emotions), rows summing to 1.
+    complaint
+        Shape (n,).
+    share
+        How much of a target is the teacher's, in [0, 1]; the rest is the label's.
+    """
+
+    causes: NDArray[Any]
+    emotions: NDArray[Any]
+    complaint: NDArray[Any]
+    share: float
+
+
+@dataclass(frozen=True)
 class Linear:
     """Weights (n_features, K) and bias (K,): causes, then emotions, then perhaps complaint."""
 
@@ -35,6 +57,7 @@ def fit_linear(
     balanced: bool = True,
     alt_weight: float = 0.3,
     gate: bool = False,
+    teacher: Teacher | None = None,
     seed: int = 0,
 ) -> Linear:
     """One-vs-rest logistic regression for causes, multinomial for emotion.
@@ -50,6 +73,8 @@ def fit_linear(
     gate
         Whether a last column tells complaints from other messages; the causes are then learnt
         among complaints only (see `cxnlp.calibrate`).
+    teacher
+        Soft targets of the same messages, mixed with the labels.
     alt_weight
         Weight in [0, 1) with which a message counts for its second emotion too.
     """
@@ -73,7 +98,13 @@ def fit_linear(
             continue
         model = LogisticRegression(
             C=c_causes, solver="liblinear", class_weight=class_weight, random_state=seed
-        ).fit(features[rows], target)
+        )
+        if teacher is None:
+            model.fit(features[rows], target)
+        else:
+            said = teacher.complaint if column == n_labels else teacher.causes[:, column]
+            soft = (1 - teacher.share) * target + teacher.share * said[rows]
+            model.fit(*_both_ways(features[rows], soft))
         weights[:, column], bias[column] = model.coef_[0], model.intercept_[0]
     rows = np.flatnonzero(truth.alt >= 0) if alt_weight else np.zeros(0, int)
     target = np.concatenate([truth.emotion, truth.alt[rows]])
@@ -81,6 +112,8 @@ def fit_linear(
     share[: len(truth)][truth.alt >= 0] = 1 - alt_weight
     share[len(truth) :] = alt_weight
     stacked = _stack(features, rows)
+    if teacher is not None:
+        stacked, target, share = _every_emotion(features, truth, teacher, alt_weight)
     if balanced:
         share *= compute_sample_weight("balanced", target)
     bias[n_causes:n_labels] = -8.0
@@ -97,6 +130,25 @@ def fit_linear(
     else:
         weights[:, seen], bias[seen] = model.coef_.T, model.intercept_
     return Linear(weights, bias)
+
+
+def _both_ways(features: Any, soft: NDArray[Any]) -> tuple[Any, Any, Any]:
+    """Each message as a positive and as a negative, weighted by its soft target."""
+    every = np.arange(len(soft))
+    target = np.repeat([1, 0], len(soft))
+    return _stack(features, every), target, np.concatenate([soft, 1 - soft])
+
+
+def _every_emotion(
+    features: Any, truth: Truth, teacher: Teacher, alt_weight: float
+) -> tuple[Any, NDArray[Any], NDArray[Any]]:
+    """Each message once for every emotion that has a tenth of it or more."""
+    from training.tune import emotion_targets
+
+    soft = emotion_targets(truth, teacher.emotions.shape[1], alt_weight)
+    soft = (1 - teacher.share) * soft + teacher.share * teacher.emotions
+    rows, emotions = np.nonzero(soft >= 0.1)
+    return features[rows], emotions, soft[rows, emotions]
 
 
 def _stack(features: Any, rows: NDArray[np.int64]) -> Any:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cxnlp.features.wordgrams import WordGrams, features_of, word_keys
 from cxnlp.heads import LinearScorer
 from cxnlp.labels import Taxonomy
-from training.candidates.linear import fit_linear
+from training.candidates.linear import Teacher, fit_linear
 from training.metrics import Truth
 
 
@@ -76,7 +76,13 @@ def _floor(block: WordGrams, texts: Sequence[str], share: float) -> tuple[float,
 
 
 def fit(
-    texts: Sequence[str], truth: Truth, taxonomy: Taxonomy, params: Mapping[str, Any], seed: int
+    texts: Sequence[str],
+    truth: Truth,
+    taxonomy: Taxonomy,
+    params: Mapping[str, Any],
+    seed: int,
+    *,
+    teacher: Teacher | None = None,
 ) -> FittedWordGrams:
     """Params: ``min_df``, ``char_sizes``, ``gap``, ``floor``, ``gate``, ``c_causes``, ``c_emotion``."""
     from scipy.sparse import csr_matrix
@@ -97,6 +103,7 @@ def fit(
         c_causes=float(params.get("c_causes", 4.0)),
         c_emotion=float(params.get("c_emotion", 4.0)),
         gate=bool(params.get("gate", False)),
+        teacher=teacher,
         seed=seed,
     )
     # Half precision here, not in the bundle, so that what is measured is what is shipped.
