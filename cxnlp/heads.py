@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cxnlp.features.memory import WordMemory, starts
-from cxnlp.features.wordgrams import FloatArray, IntArray, WordGrams, pair_key, tokenize
+from cxnlp.features.wordgrams import FloatArray, IntArray, WordGrams, pair_key, tokenize, word_keys
 
 _CACHE_WORDS = 100_000
 _BATCH_WORDS = 30_000
@@ -78,18 +79,35 @@ class LinearScorer:
         return LinearScorer, (self.block, self.weights, self.bias)
 
     def _new_memory(self) -> WordMemory:
-        return WordMemory(self._word, 2 * (len(self.bias) + 1))
+        return WordMemory(self._of_words, 2 * (len(self.bias) + 1))
 
     def _memory(self) -> WordMemory:
         if len(self._words) > _CACHE_WORDS:
             self._words = self._new_memory()
         return self._words
 
-    def _word(self, word: str) -> FloatArray:
-        """Sums for one word, shape (2 (K + 1),): words' part and squared length, letters' part."""
-        rows = np.array(self.block.word_rows(word), dtype=np.int64)
-        chars = self.block.is_char[rows]
-        return np.concatenate([self._parts[rows[~chars]].sum(0), self._parts[rows[chars]].sum(0)])
+    def _of_words(self, words: Sequence[str]) -> FloatArray:
+        """Sums for n words, shape (n, 2 (K + 1)): words' part and squared length, letters' part."""
+        keys = [word_keys(word, self.block.char_sizes) for word in words]
+        word = np.repeat(np.arange(len(words)), [len(own) for own in keys])
+        where, row = self.block.find(np.array(list(chain.from_iterable(keys)), dtype=np.uint32))
+        sums = np.zeros((len(words) * 2, len(self.bias) + 1), dtype=np.float32)
+        self._add(word[where] * 2 + self.block.is_char[row], row, sums)
+        return sums.reshape(len(words), -1)
+
+    def _add(self, to: IntArray, row: IntArray, sums: FloatArray, *, once: bool = False) -> None:
+        """Add features ``row`` to the rows ``to`` of some sums, with ``once`` without repeats.
+
+        The order is that of the features, so that a sum does not depend on what else is added.
+        """
+        size = self.block.n_features
+        places = np.sort(to * size + row)
+        if once:
+            places = places[np.diff(places, prepend=-1) > 0]
+        if len(places):
+            start = np.flatnonzero(np.diff(places // size, prepend=-1))
+            parts = self._parts.take(places % size, axis=0)
+            sums[places[start] // size] += np.add.reduceat(parts, start, axis=0)
 
     def logits(self, texts: Sequence[str]) -> FloatArray:
         """Logits of prepared texts, shape (n, K)."""
@@ -137,127 +155,7 @@ class LinearScorer:
             texts.append(text[left])
             keys.append(memory.pair_keys(number[left], number[left + distance], distance))
         where, row = self.block.find(np.concatenate(keys))
-        # Sorted, so that the sum does not depend on where in the text a pair stands first.
-        size = self.block.n_features
-        places = np.sort(np.concatenate(texts)[where] * size + row)
-        if len(places):
-            places = places[np.diff(places, prepend=-1) > 0]
-            start = np.flatnonzero(np.diff(places // size, prepend=-1))
-            parts = self._parts.take(places % size, axis=0)
-            sums[places[start] // size] += np.add.reduceat(parts, start, axis=0)
-
-    def contributions(self, text: str) -> Contributions:
-        """The share of each token of one text."""
-        ...
-
-
-class LinearScorer:
-    """A linear map over a `WordGrams` block.
-
-    Parameters
-    ----------
-    block
-        The fitted vocabulary.
-    weights
-        One weight a feature and label, shape (n_features, K).
-    bias
-        Shape (K,).
-
-    Notes
-    -----
-    The weights of a word and of its letter groups are summed once per distinct word and kept
-    (at most about 100,000 words; then the memory starts anew). Results do not depend on it,
-    nor on what other messages are scored in the same call.
-    """
-
-    def __init__(self, block: WordGrams, weights: FloatArray, bias: FloatArray) -> None:
-        self.block = block
-        self.bias = bias.astype(np.float32)
-        self.weights = weights
-        fused = weights.astype(np.float32) * block.idf[:, None]
-        squares = block.idf.astype(np.float32) ** 2
-        # The share in every logit, then the squared length: what is summed over n-grams.
-        self._parts = np.concatenate([fused, squares[:, None]], axis=1)
-        self._words = self._new_memory()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return LinearScorer, (self.block, self.weights, self.bias)
-
-    def _new_memory(self) -> WordMemory:
-        return WordMemory(self._word, 2 * (len(self.bias) + 1))
-
-    def _memory(self) -> WordMemory:
-        if len(self._words) > _CACHE_WORDS:
-            self._words = self._new_memory()
-        return self._words
-
-    def _word(self, word: str) -> FloatArray:
-        """Sums for one word, shape (2 (K + 1),): words' part and squared length, letters' part."""
-        rows = np.array(self.block.word_rows(word), dtype=np.int64)
-        chars = self.block.is_char[rows]
-        return np.concatenate([self._parts[rows[~chars]].sum(0), self._parts[rows[chars]].sum(0)])
-
-    def logits(self, texts: Sequence[str]) -> FloatArray:
-        """Logits of prepared texts, shape (n, K)."""
-        k = len(self.bias)
-        sums = np.zeros((len(texts), 2 * (k + 1)), dtype=np.float32)
-        words: list[int] = []
-        types: list[int] = []
-        lengths: list[int] = []
-        kinds: list[int] = []
-        memory, first = self._memory(), 0
-        for position, text in enumerate(texts, 1):
-            numbers, distinct = memory.read(text)
-            words += numbers
-            types += distinct
-            lengths.append(len(numbers))
-            kinds.append(len(distinct))
-            if len(words) > _BATCH_WORDS or position == len(texts):
-                self._sum_words(memory, types, kinds, sums[first:position])
-                self._sum_pairs(memory, words, lengths, sums[first:position, : k + 1])
-                words, types, lengths, kinds = [], [], [], []
-                memory, first = self._memory(), position
-        return np.asarray(
-            self.bias
-            + sums[:, :k] * _scale(sums[:, k] + self.block.floor[0])
-            + sums[:, k + 1 : -1] * _scale(sums[:, -1] + self.block.floor[1])
-        )
-
-    def _sum_words(
-        self, memory: WordMemory, types: list[int], kinds: list[int], sums: FloatArray
-    ) -> None:
-        filled, start = starts(kinds)
-        if len(filled):
-            parts = memory.sums(np.array(types, dtype=np.int64))
-            sums[filled] += np.add.reduceat(parts, start, axis=0)
-
-    def _sum_pairs(
-        self, memory: WordMemory, words: list[int], lengths: list[int], sums: FloatArray
-    ) -> None:
-        """Add the known word pairs of each text, once each."""
-        text, row = self._pairs(
-            memory, np.array(words, dtype=np.int64), np.repeat(np.arange(len(lengths)), lengths)
-        )
-        size = self.block.n_features
-        # Sorted, so that the sum does not depend on where in the text a pair stands first.
-        unique = np.unique(text * size + row)
-        if len(unique):
-            filled, start = np.unique(unique // size, return_index=True)
-            parts = self._parts.take(unique % size, axis=0)
-            sums[filled] += np.add.reduceat(parts, start, axis=0)
-
-    def _pairs(
-        self, memory: WordMemory, words: IntArray, text: IntArray
-    ) -> tuple[IntArray, IntArray]:
-        """Text and feature of each place where a known pair stands."""
-        texts, rows = [], []
-        for distance in range(1, self.block.gap + 1):
-            left = np.flatnonzero(text[distance:] == text[:-distance])
-            keys = memory.pair_keys(words[left], words[left + distance], distance)
-            where, row = self.block.find(keys)
-            texts.append(text[left[where]])
-            rows.append(row)
-        return np.concatenate(texts), np.concatenate(rows)
+        self._add(np.concatenate(texts)[where], row, sums, once=True)
 
     def contributions(self, text: str) -> Contributions:
         """Exact share of each token; a pair's weight is split between its two words."""

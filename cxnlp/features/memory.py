@@ -29,7 +29,7 @@ class WordMemory(dict[str, int]):
     Parameters
     ----------
     sums
-        Gives the numbers to keep of a lower-cased word, shape (width,).
+        Gives the numbers to keep of n lower-cased words, shape (n, width).
     width
         How many they are.
 
@@ -43,10 +43,11 @@ class WordMemory(dict[str, int]):
         Number of the word that stands for shouting.
     """
 
-    def __init__(self, sums: Callable[[str], FloatArray], width: int) -> None:
+    def __init__(self, sums: Callable[[Sequence[str]], FloatArray], width: int) -> None:
         super().__init__()
         self._sums = sums
         self._lock = Lock()
+        self._filled = 0  # words of which the arrays hold something
         self._table = np.empty((_FIRST, width), dtype=np.float32)
         # Per word its hash, its hash as the first of a pair (side by side, further apart), bytes.
         self._hash = np.empty((4, _FIRST), dtype=np.int64)
@@ -56,32 +57,32 @@ class WordMemory(dict[str, int]):
 
     def __missing__(self, token: str) -> int:
         word = token.lower()
-        number = self.get(word)
-        if number is None:
-            number = self._add(word)
-        if word != token:
-            if is_shouted(token):
-                self.loud.add(token)
-            self[token] = number
-        return number
-
-    def _add(self, word: str) -> int:
-        row, data = self._sums(word), word.encode("utf-8", "replace")
-        first = [crc32(data + between(distance).encode()) for distance in (1, 2)]
         with self._lock:
             number = self.get(word)
-            if number is not None:  # another thread was faster
-                return number
-            number = len(self.words)
-            if number == len(self._table):
-                # Who reads meanwhile keeps the old arrays, which hold all that it asks for.
-                self._table = np.concatenate([self._table, np.empty_like(self._table)])
-                self._hash = np.concatenate([self._hash, np.empty_like(self._hash)], axis=1)
-            self._table[number] = row
-            self._hash[:, number] = crc32(data), *first, len(data)
-            self.words.append(word)
-            self[word] = number
+            if number is None:
+                number = len(self.words)
+                self.words.append(word)
+                self[word] = number
+            if word != token:
+                if is_shouted(token):
+                    self.loud.add(token)
+                self[token] = number
         return number
+
+    def _arrays(self) -> tuple[FloatArray, IntArray]:
+        """What is kept of all words; that of new ones is worked out here, for all at once."""
+        with self._lock:
+            new = self.words[self._filled :]
+            if new:
+                end = self._filled + len(new)
+                while end > len(self._table):
+                    # Who reads meanwhile keeps the old arrays, which hold all that it asks for.
+                    self._table = np.concatenate([self._table, np.empty_like(self._table)])
+                    self._hash = np.concatenate([self._hash, np.empty_like(self._hash)], axis=1)
+                self._table[self._filled : end] = self._sums(new)
+                self._hash[:, self._filled : end] = np.array([_hashes(word) for word in new]).T
+                self._filled = end
+            return self._table, self._hash
 
     def read(self, text: str) -> tuple[list[int], dict[int, None]]:
         """Numbers of the words of a text in order, and the distinct ones (shouting included)."""
@@ -94,17 +95,27 @@ class WordMemory(dict[str, int]):
 
     def sums(self, numbers: IntArray) -> FloatArray:
         """What is kept of some words, shape (n, width)."""
-        return self._table.take(numbers, axis=0)
+        return self._arrays()[0].take(numbers, axis=0)
 
     def pair_keys(self, left: IntArray, right: IntArray, distance: int) -> NDArray[np.uint32]:
         """Hashes of word pairs by the numbers of their words; as `pair_key` for each."""
-        own, near, far, length = self._hash
+        own, near, far, length = self._arrays()[1]
         length = length.take(right)
         first = near if distance == 1 else far
         keys = joined(first.take(left), own.take(right), np.minimum(length, LONGEST))
         for i in np.flatnonzero(length > LONGEST):
             keys[i] = pair_key(self.words[left[i]], self.words[right[i]], distance)
         return keys
+
+
+_BETWEEN = [between(distance).encode() for distance in (1, 2)]
+
+
+def _hashes(word: str) -> tuple[int, int, int, int]:
+    data = word.encode("utf-8", "replace")
+    own = crc32(data)
+    near, far = (crc32(gap, own) for gap in _BETWEEN)
+    return own, near, far, len(data)
 
 
 def starts(counts: Sequence[int]) -> tuple[IntArray, IntArray]:

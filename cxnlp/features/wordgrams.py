@@ -31,6 +31,7 @@ TOKEN = re.compile(
     r"_[a-z]+_|[^\W_]+(?:['’-][^\W_]+)*|[!?]+|\.{2,}|[^\w\s.,;:'\"()/<>\[\]{}*+=|\\~`^%&#@-]"
 )
 _SHOUTED = re.compile(r"[^\W\d_]{3,}")
+_LETTERS = crc32(b"#")  # the hash of a letter group goes on from here
 CAPS = "_caps_"
 """What stands among the words of a text in which a word is shouted."""
 
@@ -178,12 +179,13 @@ def word_keys(word: str, char_sizes: tuple[int, int]) -> list[int]:
     keys = [crc32(word.encode("utf-8", "replace"))]
     if word[0].isalnum():
         padded = f"<{word}>"
-        low, high = char_sizes
-        keys += [
-            crc32(b"#" + padded[i : i + n].encode("utf-8", "replace"))
-            for n in range(low, high + 1)
-            for i in range(len(padded) - n + 1)
-        ]
+        sizes = range(char_sizes[0], char_sizes[1] + 1)
+        places = [(i, i + n) for n in sizes for i in range(len(padded) - n + 1)]
+        if word.isascii():  # a byte a character, so that it is encoded once
+            data = padded.encode()
+            keys += [crc32(data[i:j], _LETTERS) for i, j in places]
+        else:
+            keys += [crc32(padded[i:j].encode("utf-8", "replace"), _LETTERS) for i, j in places]
     return keys
 
 
