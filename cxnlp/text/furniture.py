@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from cxnlp.text.offsets import Edit, Rewriter
 
@@ -81,6 +82,21 @@ _DISCLAIMER = re.compile(
     r"geen rechten|confidential|intended|milieu|printing|environment))",
     _LINE,
 )
+# What a lower-cased text holds in which the pattern can match: plain strings are found faster.
+_CUES: dict[re.Pattern[str], tuple[str, ...]] = {
+    _QUOTED: (">",),
+    _REPLY: ("schreef", "wrote", "geschreven", "écrit"),
+    _SEPARATOR: ("oorspronkelijk", "doorgestuurd", "original", "forwarded", "__________"),
+    _HEADERS: (":",),
+    _HEADERS_INLINE: ("van:", "from:"),
+    _SIGNATURE: ("--",),
+    _DISCLAIMER: (
+        "disclaimer", "vertrouwelijk", "uitsluitend", "bestemd voor", "geen rechten",
+        "confidential", "intended", "milieu", "printing", "environment",
+    ),
+    _DEVICE: ("verzonden", "verstuurd", "gestuurd", "sent from", "outlook"),
+    _CLOSING: ("groet", "gr", "mvg", "m.v", "mv.g", "hoogachtend", "regards", "cordialement"),
+}  # fmt: skip
 _LETTER = re.compile(r"[^\W\d_]")
 _POSTSCRIPT = re.compile(r"^p\.?s\b", _LINE)
 _SIGNATURE_CHARS = 400
@@ -102,22 +118,29 @@ def drop_furniture(work: Rewriter, words: frozenset[str]) -> None:
 
 
 def _cuts(text: str) -> list[tuple[int, int]]:
-    size = len(text)
-    cuts = [m.span() for m in _QUOTED.finditer(text)]
+    size, low = len(text), text.lower()
+
+    def found(pattern: re.Pattern[str]) -> Iterator[re.Match[str]]:
+        for cue in _CUES[pattern]:
+            if cue in low:
+                return pattern.finditer(text)
+        return iter(())
+
+    cuts = [m.span() for m in found(_QUOTED)]
     quoted = bool(cuts)
-    for reply in _REPLY.finditer(text):
+    for reply in found(_REPLY):
         # An answer below the quoted lines is kept; with no such lines all that follows is quoted.
         cuts.append((reply.start(), reply.end() if quoted else size))
     for pattern in (_SEPARATOR, _HEADERS, _HEADERS_INLINE):
-        if match := pattern.search(text):
+        if match := next(found(pattern), None):
             leading = not _LETTER.search(text, 0, match.start())
             cuts.append((match.start(), match.end() if leading else size))
     for pattern in (_SIGNATURE, _DISCLAIMER):
-        match = pattern.search(text)
+        match = next(found(pattern), None)
         if match and _LETTER.search(text, 0, match.start()):
             cuts.append((match.start(), size))
-    cuts += [m.span() for m in _DEVICE.finditer(text)]
-    for match in _CLOSING.finditer(text):
+    cuts += [m.span() for m in found(_DEVICE)]
+    for match in found(_CLOSING):
         end = min((start for start, _ in cuts if start >= match.end()), default=size)
         rest = text[match.end() : end]
         if (

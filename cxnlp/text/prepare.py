@@ -91,6 +91,8 @@ def prepare(text: str) -> Prepared:
 def _no_message(seen: str) -> str:
     if not seen:
         return "empty: there is no text"
+    if seen[0].isalpha():
+        return ""
     if not _LETTER.search(seen):
         return "empty: there are no letters"
     if "_" in seen and not _LETTER.search(_PLACEHOLDER.sub("", seen)):
