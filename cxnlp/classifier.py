@@ -310,4 +310,5 @@ def _prepare(text: Any, position: int) -> Prepared:
 
 
 def _rounded(scores: FloatArray) -> list[list[float]]:
-    return [[round(value, _DIGITS) for value in row] for row in scores.astype(float).tolist()]
+    rounded: list[list[float]] = np.round(scores.astype(float), _DIGITS).tolist()
+    return rounded

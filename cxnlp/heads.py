@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from cxnlp.features.memory import WordMemory, starts
 from cxnlp.features.wordgrams import FloatArray, IntArray, WordGrams, pair_key, tokenize, word_keys
 
-_CACHE_WORDS = 100_000
+_CACHE_RUNS = 100_000
 _BATCH_WORDS = 30_000
 """Words of the messages that are summed at a time, so that memory stays bounded."""
 
@@ -61,8 +61,8 @@ class LinearScorer:
     Notes
     -----
     The weights of a word and of its letter groups are summed once per distinct word and kept
-    (at most about 100,000 words; then the memory starts anew). Results do not depend on it,
-    nor on what other messages are scored in the same call.
+    (about 100,000 words with what touches them; then the memory starts anew). Results do not
+    depend on it, nor on what other messages are scored in the same call.
     """
 
     def __init__(self, block: WordGrams, weights: FloatArray, bias: FloatArray) -> None:
@@ -82,7 +82,7 @@ class LinearScorer:
         return WordMemory(self._of_words, 2 * (len(self.bias) + 1))
 
     def _memory(self) -> WordMemory:
-        if len(self._words) > _CACHE_WORDS:
+        if len(self._words) > _CACHE_RUNS:
             self._words = self._new_memory()
         return self._words
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from threading import Lock
 from zlib import crc32
 
@@ -23,8 +24,12 @@ from cxnlp.features.wordgrams import (
 _FIRST = 4096  # rows to begin with; doubled when full
 
 
-class WordMemory(dict[str, int]):
-    """From a token as written to the number of its word; a new word is added when looked up.
+class WordMemory(dict[str, tuple[int, ...]]):
+    """From a run of characters without space to the numbers of its words.
+
+    Such a run is a word with what touches it, «bank» or «(bank,»; no token crosses a space, so
+    a text is read by its runs, and one that was read before costs a look-up. New runs and words
+    are added when they are looked up.
 
     Parameters
     ----------
@@ -38,7 +43,7 @@ class WordMemory(dict[str, int]):
     words
         The known words, by number.
     loud
-        Tokens that are shouted.
+        Runs in which a word is shouted.
     caps
         Number of the word that stands for shouting.
     """
@@ -51,22 +56,24 @@ class WordMemory(dict[str, int]):
         self._table = np.empty((_FIRST, width), dtype=np.float32)
         # Per word its hash, its hash as the first of a pair (side by side, further apart), bytes.
         self._hash = np.empty((4, _FIRST), dtype=np.int64)
+        self._number: dict[str, int] = {}
         self.words: list[str] = []
         self.loud: set[str] = set()
-        self.caps = self[CAPS]
+        (self.caps,) = self[CAPS]
 
-    def __missing__(self, token: str) -> int:
-        word = token.lower()
+    def __missing__(self, run: str) -> tuple[int, ...]:
+        tokens = TOKEN.findall(run)
         with self._lock:
-            number = self.get(word)
-            if number is None:
-                number = len(self.words)
-                self.words.append(word)
-                self[word] = number
-            if word != token:
-                if is_shouted(token):
-                    self.loud.add(token)
-                self[token] = number
+            numbers = tuple(self._number_of(token.lower()) for token in tokens)
+            if any(map(is_shouted, tokens)):
+                self.loud.add(run)
+            self[run] = numbers
+        return numbers
+
+    def _number_of(self, word: str) -> int:
+        number = self._number.setdefault(word, len(self.words))
+        if number == len(self.words):
+            self.words.append(word)
         return number
 
     def _arrays(self) -> tuple[FloatArray, IntArray]:
@@ -86,10 +93,10 @@ class WordMemory(dict[str, int]):
 
     def read(self, text: str) -> tuple[list[int], dict[int, None]]:
         """Numbers of the words of a text in order, and the distinct ones (shouting included)."""
-        tokens = TOKEN.findall(text)
-        numbers = list(map(self.__getitem__, tokens))
+        runs = text.split()
+        numbers = list(chain.from_iterable(map(self.__getitem__, runs)))
         distinct = dict.fromkeys(numbers)
-        if not self.loud.isdisjoint(tokens):
+        if not self.loud.isdisjoint(runs):
             distinct[self.caps] = None
         return numbers, distinct
 

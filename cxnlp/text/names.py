@@ -54,6 +54,11 @@ _TITLE = re.compile(
     r"(?:en (?:mevr\w*|mw)\.? )?(?=(?:van |de |der |den |ter |'t ){0,3}(?-i:[A-ZÀ-Þ]))",
     re.I,
 )
+# Where in a lower-cased text `_TITLE` can match.
+_TITLE_START = re.compile(
+    r"[dhijm](?<!\w.)(?:(?<=d)(?:hr|okter|rs?)|(?<=m)(?:evr(?:ouw)?|w|vr|eneer|ijnheer|r|eester)"
+    r"|(?<=h)eer|(?<=j)uffrouw|(?<=i)r)\b"
+)
 # For a lower-cased text. The first letter stands apart, since what begins with a set is found
 # faster; after a cue of the group «capital» there must be a capital.
 _INTRODUCTION = re.compile(
@@ -141,8 +146,8 @@ def person_spans(text: str) -> list[tuple[int, int]]:
     words = word_set(low)
     spans = [] if words.isdisjoint(_CUE_WORDS) else _introduced(text, low)
     if not words.isdisjoint(_TITLE_WORDS):
-        for title in _TITLE.finditer(text):
-            if full := _FULL_NAME.match(text, title.end()):
+        for title in _title_ends(text, low):
+            if full := _FULL_NAME.match(text, title):
                 spans.append((full.start(), full.end(), NAME))
     return [(start, end) for start, end, _ in _join(text, spans)] if spans else []
 
@@ -173,7 +178,7 @@ def _capitalised(text: str, low: str, *, titled: bool) -> list[tuple[int, int, s
     starts: list[tuple[int, int]] = []
     seen: set[str] = set()
     names, function_words = known_names(), language_words()["nl"]
-    titles = {m.end() for m in _TITLE.finditer(text)} if titled else set()
+    titles = _title_ends(text, low) if titled else set()
     shouting: bool | None = None
     previous = (-1, False)  # end of the last name, and whether it was a given name
     for match in _CAPITAL.finditer(text):
@@ -259,6 +264,11 @@ def _is_link(text: str, end: int, start: int) -> bool:
     if start == end + 1:
         return text[end] == " "
     return start - end < 16 and _LINK.match(text, end, start) is not None
+
+
+def _title_ends(text: str, low: str) -> set[int]:
+    starts = (m.start() for m in _TITLE_START.finditer(low))
+    return {title.end() for start in starts if (title := _TITLE.match(text, start))}
 
 
 def _title_before(text: str, start: int, titles: set[int]) -> int | None:
