@@ -70,6 +70,7 @@ _CLOSING = re.compile(
     r"cordialement)(?=[\s,.!:]|$)",
     _LINE,
 )
+_CLOSING_START = re.compile(r"[bcghklmvBCGHKLMV](?:(?<=^.)|(?<=[.!?,;)] .))", re.M)
 _DEVICE = re.compile(
     r"(?:^|(?<=[.!?,)] ))(?:(?:verzonden|verstuurd|gestuurd) (?:vanaf|via|met|van|uit) (?:mijn |een |"
     r"de )?(?:\w[\w.-]{0,20} ?){1,5}|sent from (?:my )?[^\n]{1,40}|"
@@ -82,12 +83,13 @@ _DISCLAIMER = re.compile(
     r"geen rechten|confidential|intended|milieu|printing|environment))",
     _LINE,
 )
+_CLOSING_CUES = ("groet", "mvg", "m.v", "mv.g", "hoogachtend", "regards", "cordialement")
 # What a lower-cased text holds in which the pattern can match: plain strings are found faster.
 _CUES: dict[re.Pattern[str], tuple[str, ...]] = {
     _QUOTED: (">",),
     _REPLY: ("schreef", "wrote", "geschreven", "écrit"),
     _SEPARATOR: ("oorspronkelijk", "doorgestuurd", "original", "forwarded", "__________"),
-    _HEADERS: (":",),
+    _HEADERS: ("van:", "van :", "from:", "from :", "de:", "de :"),
     _HEADERS_INLINE: ("van:", "from:"),
     _SIGNATURE: ("--",),
     _DISCLAIMER: (
@@ -95,7 +97,6 @@ _CUES: dict[re.Pattern[str], tuple[str, ...]] = {
         "confidential", "intended", "milieu", "printing", "environment",
     ),
     _DEVICE: ("verzonden", "verstuurd", "gestuurd", "sent from", "outlook"),
-    _CLOSING: ("groet", "gr", "mvg", "m.v", "mv.g", "hoogachtend", "regards", "cordialement"),
 }  # fmt: skip
 _LETTER = re.compile(r"[^\W\d_]")
 _POSTSCRIPT = re.compile(r"^p\.?s\b", _LINE)
@@ -111,13 +112,12 @@ def drop_furniture(work: Rewriter, words: frozenset[str]) -> None:
     text = work.text
     if words.isdisjoint(_CUE_WORDS) and not _CUE_LINE.search(text):
         return
-    edits = _merge(_cuts(text), len(text))
-    left = "".join(_rest(text, edits))
-    if edits and _LETTER.search(left):
+    edits = _merge(_cuts(text, words), len(text))
+    if edits and _LETTER.search("".join(_rest(text, edits))):
         work.apply(edits)
 
 
-def _cuts(text: str) -> list[tuple[int, int]]:
+def _cuts(text: str, words: frozenset[str]) -> list[tuple[int, int]]:
     size, low = len(text), text.lower()
 
     def found(pattern: re.Pattern[str]) -> Iterator[re.Match[str]]:
@@ -140,7 +140,7 @@ def _cuts(text: str) -> list[tuple[int, int]]:
         if match and _LETTER.search(text, 0, match.start()):
             cuts.append((match.start(), size))
     cuts += [m.span() for m in found(_DEVICE)]
-    for match in found(_CLOSING):
+    for match in _closings(text, low, words):
         end = min((start for start, _ in cuts if start >= match.end()), default=size)
         rest = text[match.end() : end]
         if (
@@ -152,6 +152,17 @@ def _cuts(text: str) -> list[tuple[int, int]]:
             cuts.append((match.start(), after.start() if after else end))
             break
     return cuts
+
+
+def _closings(text: str, low: str, words: frozenset[str]) -> Iterator[re.Match[str]]:
+    """As ``_CLOSING.finditer(text)``, tried only where one may start."""
+    if "gr" not in words and not any(cue in low for cue in _CLOSING_CUES):
+        return
+    done = 0
+    for start in _CLOSING_START.finditer(text):
+        if start.start() >= done and (match := _CLOSING.match(text, start.start())):
+            yield match
+            done = match.end()
 
 
 def _is_signature(rest: str) -> bool:

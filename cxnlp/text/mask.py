@@ -75,6 +75,10 @@ _MONTH = (
 )
 _PLAIN = r"(?:\d{1,3}(?:[.,]\d{3})+|\d+)(?:[.,]\d{1,2}(?!\d)|[.,]?-{1,2}(?!\w)|,=)?"
 _START = re.compile(r"[\d€$£+(]")
+# A small number before a word that is no month, amount or time: most numbers are such.
+_SMALL = re.compile(
+    r"(?<![\w-])\d{1,2}(?= [a-z])(?! (?i:jan|feb|ma|mr|ap|me|ju|au|se|ok|no|de|eu|ce|ct|uu|[uh]\b))"
+)
 # One of these is tried at each place where `_START` is; the first that fits, wins.
 _NUMERIC = re.compile(
     rf"""
@@ -175,6 +179,8 @@ def _number_edits(text: str) -> list[Edit]:
 
 
 def _number_at(text: str, start: int, done: int) -> Edit | None:
+    if small := _SMALL.match(text, start):
+        return start, small.end(), NUMBER
     first = start
     while first > done and (text[first - 1].isalnum() or _is_code_dash(text, first - 1)):
         first -= 1  # letters glued to a digit: «V2», «AB-2024», «NL91…»

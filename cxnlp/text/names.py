@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from cxnlp.text.lexicon import dutch_words, is_dutch_word, known_names, language_words, word_set
@@ -54,20 +55,21 @@ _TITLE = re.compile(
     r"(?:en (?:mevr\w*|mw)\.? )?(?=(?:van |de |der |den |ter |'t ){0,3}(?-i:[A-ZÀ-Þ]))",
     re.I,
 )
-# Where in a lower-cased text `_TITLE` can match.
-_TITLE_START = re.compile(
-    r"[dhijm](?<!\w.)(?:(?<=d)(?:hr|okter|rs?)|(?<=m)(?:evr(?:ouw)?|w|vr|eneer|ijnheer|r|eester)"
-    r"|(?<=h)eer|(?<=j)uffrouw|(?<=i)r)\b"
-)
-# For a lower-cased text. The first letter stands apart, since what begins with a set is found
-# faster; after a cue of the group «capital» there must be a capital.
 _INTRODUCTION = re.compile(
-    r"[cghijmntu](?<!\w.)(?:"
-    r"(?:(?<=m)(?:ijn naam is|vg,?)|(?<=n)aam ?:|(?<=i)k heet|(?:(?<=j)e|(?<=u)) spreekt met"
-    r"|(?<=g)(?:enaamd|roet(?:en|jes)?[,.!]?)|(?<=h)oogachtend,?|(?<=t)\.a\.v\.) ?\n?"
-    r"|(?P<capital>(?<=i)k ben |(?:(?<=g)(?:esproken|ebeld)|(?<=c)ontact) met ))"
+    r"\b(?:mijn naam is|naam ?:|ik heet|ik ben (?=(?-i:[A-ZÀ-Þ]))|(?:je|u) spreekt met|(?:gesproken|contact|"
+    r"gebeld) met (?=(?-i:[A-ZÀ-Þ]))|genaamd|groet(?:en|jes)?[,.!]?|mvg,?|hoogachtend,?|t\.a\.v\.) ?\n?",
+    re.I,
 )
-_UPPER = re.compile(r"[A-ZÀ-Þ]")
+# How a match of these begins, in lower case.
+_TITLE_STARTS = (
+    "dhr", "mevr", "mw", "mvr", "meneer", "mijnheer", "heer", "juffrouw", "dokter", "dr", "ir",
+    "mr", "meester",
+)  # fmt: skip
+_INTRODUCTION_STARTS = (
+    "mijn naam is", "naam", "ik heet", "ik ben ", "je spreekt met", "u spreekt met",
+    "gesproken met ", "contact met ", "gebeld met ", "genaamd", "groet", "mvg", "hoogachtend",
+    "t.a.v.",
+)  # fmt: skip
 _FULL_NAME = re.compile(
     r"(?:(?:van|de|der|den|ter|ten|el|'t) ){0,3}[A-ZÀ-Þ][\w'’.-]*"
     r"(?: (?:(?:van|de|der|den|ter|ten|el|'t) ){0,3}[A-ZÀ-Þ][\w'’-]+){0,3}"
@@ -146,19 +148,34 @@ def person_spans(text: str) -> list[tuple[int, int]]:
     words = word_set(low)
     spans = [] if words.isdisjoint(_CUE_WORDS) else _introduced(text, low)
     if not words.isdisjoint(_TITLE_WORDS):
-        for title in _title_ends(text, low):
-            if full := _FULL_NAME.match(text, title):
+        for title in _matches(_TITLE, text, low, _TITLE_STARTS):
+            if full := _FULL_NAME.match(text, title.end()):
                 spans.append((full.start(), full.end(), NAME))
     return [(start, end) for start, end, _ in _join(text, spans)] if spans else []
+
+
+def _matches(
+    pattern: re.Pattern[str], text: str, low: str, starts: Sequence[str]
+) -> Iterator[re.Match[str]]:
+    """As ``pattern.finditer(text)``, in a fifth of the time: only where a match may start."""
+    places = []
+    for start in starts:
+        at = low.find(start)
+        while at >= 0:
+            places.append(at)
+            at = low.find(start, at + 1)
+    done = 0
+    for at in sorted(places):
+        if at >= done and (match := pattern.match(text, at)):
+            yield match
+            done = match.end()
 
 
 def _introduced(text: str, low: str) -> list[tuple[int, int, str]]:
     """Names after a cue, also in lower case: «mijn naam is els de wit»."""
     spans = []
-    for cue in _INTRODUCTION.finditer(low):
+    for cue in _matches(_INTRODUCTION, text, low, _INTRODUCTION_STARTS):
         at = cue.end()
-        if cue["capital"] and not _UPPER.match(text, at):
-            continue
         while match := _GIVEN.match(text, at):
             word = low[match.start() : match.end()].split(" ")[-1]
             if is_dutch_word(word) or word.startswith("_"):
@@ -178,10 +195,12 @@ def _capitalised(text: str, low: str, *, titled: bool) -> list[tuple[int, int, s
     starts: list[tuple[int, int]] = []
     seen: set[str] = set()
     names, function_words = known_names(), language_words()["nl"]
-    titles = _title_ends(text, low) if titled else set()
+    titles = {m.end() for m in _matches(_TITLE, text, low, _TITLE_STARTS)} if titled else set()
     shouting: bool | None = None
     previous = (-1, False)  # end of the last name, and whether it was a given name
     for match in _CAPITAL.finditer(text):
+        if previous[0] < 0 and not titles and _is_harmless(match[0]):
+            continue
         start, end = match.span()
         word = low[start:end]
         if start and text[start - 1] in "_#":
@@ -264,11 +283,6 @@ def _is_link(text: str, end: int, start: int) -> bool:
     if start == end + 1:
         return text[end] == " "
     return start - end < 16 and _LINK.match(text, end, start) is not None
-
-
-def _title_ends(text: str, low: str) -> set[int]:
-    starts = (m.start() for m in _TITLE_START.finditer(low))
-    return {title.end() for start in starts if (title := _TITLE.match(text, start))}
 
 
 def _title_before(text: str, start: int, titles: set[int]) -> int | None:
