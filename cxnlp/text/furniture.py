@@ -110,8 +110,11 @@ def drop_furniture(work: Rewriter, words: frozenset[str]) -> None:
     ``words`` are the words of the text, which show cheaply that there is nothing to do.
     """
     text = work.text
-    if words.isdisjoint(_CUE_WORDS) and not _CUE_LINE.search(text):
-        return
+    if words.isdisjoint(_CUE_WORDS):
+        # `search` would look for a line at every character.
+        cue = _CUE_LINE.search if "\n" in text else _CUE_LINE.match
+        if not cue(text):
+            return
     edits = _merge(_cuts(text, words), len(text))
     if edits and _LETTER.search("".join(_rest(text, edits))):
         work.apply(edits)

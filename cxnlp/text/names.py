@@ -32,6 +32,7 @@ _AFTER = re.compile(r"['’.-]?[^\W\d_]")
 _LINK = re.compile(
     r" (?:(?:van|von|de|den|der|het|ter|ten|te|el|al|la|le|du|bin|'t|v\.?d\.?|&|d) ){0,3}$"
 )
+_LINK_CHARS = 16
 _COMPANY_TAIL = frozenset(
     [
         "bank",
@@ -47,9 +48,10 @@ _COMPANY_TAIL = frozenset(
         "holding",
     ]
 )
-_STREET = re.compile(
-    r"(?:straat|laan|weg|plein|gracht|kade|singel|dreef|steenweg|lei|hof|dijk|pad|straatje)$"
-)
+_STREET_ENDS = (
+    "straat", "laan", "weg", "plein", "gracht", "kade", "singel", "dreef", "steenweg", "lei", "hof",
+    "dijk", "pad", "straatje",
+)  # fmt: skip
 _TITLE = re.compile(
     r"\b(?:dhr|mevr|mw|mvr|meneer|mijnheer|mevrouw|heer|juffrouw|dokter|dr|drs|ir|mr|meester)\b\.? "
     r"(?:en (?:mevr\w*|mw)\.? )?(?=(?:van |de |der |den |ter |'t ){0,3}(?-i:[A-ZÀ-Þ]))",
@@ -199,9 +201,10 @@ def _capitalised(text: str, low: str, *, titled: bool) -> list[tuple[int, int, s
     shouting: bool | None = None
     previous = (-1, False)  # end of the last name, and whether it was a given name
     for match in _CAPITAL.finditer(text):
-        if previous[0] < 0 and not titles and _is_harmless(match[0]):
-            continue
         start, end = match.span()
+        alone = previous[0] < 0 or start - previous[0] >= _LINK_CHARS
+        if alone and not titles and _is_harmless(match[0]):
+            continue
         word = low[start:end]
         if start and text[start - 1] in "_#":
             continue
@@ -245,14 +248,14 @@ def _capitalised(text: str, low: str, *, titled: bool) -> list[tuple[int, int, s
 
 @lru_cache(maxsize=20_000)
 def _is_harmless(word: str) -> bool:
-    """Whether a capitalised word is no name where no name or title stands before it."""
+    """Whether a capitalised word is no name where no name or title stands right before it."""
     low = word.lower()
     names = known_names()
     return (
         low[-1] != "."
         and low not in names.capital
         and low not in names.person
-        and not _STREET.search(low)
+        and not low.endswith(_STREET_ENDS)
         and (len(low) == 1 or is_dutch_word(low))
     )
 
@@ -272,7 +275,7 @@ def _places(low: str, name: str) -> list[tuple[int, int, str]]:
 
 def _is_street(text: str, word: str, end: int, *, opening: bool) -> bool:
     """Whether a capitalised word is a street: «Kerkstraat», and at a sentence start with number."""
-    if len(word) < 6 or not _STREET.search(word) or word in dutch_words():
+    if len(word) < 6 or not word.endswith(_STREET_ENDS) or word in dutch_words():
         return False
     return not opening or text.startswith(" _getal_", end)
 
@@ -282,7 +285,7 @@ def _is_link(text: str, end: int, start: int) -> bool:
         return text[end - 1] == "."  # «J.Jansen»
     if start == end + 1:
         return text[end] == " "
-    return start - end < 16 and _LINK.match(text, end, start) is not None
+    return start - end < _LINK_CHARS and _LINK.match(text, end, start) is not None
 
 
 def _title_before(text: str, start: int, titles: set[int]) -> int | None:
