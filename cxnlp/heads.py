@@ -12,7 +12,6 @@ from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cxnlp.features.memory import WordMemory, starts
 from cxnlp.features.wordgrams import FloatArray, IntArray, WordGrams, pair_key, tokenize, word_keys

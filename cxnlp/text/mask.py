@@ -27,7 +27,7 @@ PLACEHOLDERS: tuple[str, ...] = (
 )  # fmt: skip
 """Every placeholder: a word of ASCII letters between underscores, which tokenizers keep whole."""
 
-_WEB_CUES = ("@", "://", "www.", ".nl", ".be", ".com", ".eu", ".org")
+_WEB_CUE = re.compile(r"[@:.](?:(?<=@)|(?<=:)//|(?<=www\.)|(?<=\.)(?:nl|be|com|eu|org))")
 _WEB = re.compile(
     r"(?P<u>\b(?:https?://|www\.)[^\s<>\"]+)"
     r"|(?P<m>(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4})"
@@ -137,18 +137,11 @@ def mask(work: Rewriter, words: frozenset[str]) -> None:
     ``words`` are the words of the text (`lexicon.word_set`).
     """
     text = work.text
-    if _has_web_cue(text):
+    if _WEB_CUE.search(text):
         work.sub(_WEB, _web_placeholder)
         text = work.text
     work.apply(_number_edits(text))
     work.apply(name_edits(work.text, words))
-
-
-def _has_web_cue(text: str) -> bool:
-    for cue in _WEB_CUES:  # a loop takes a quarter of the time of any()
-        if cue in text:
-            return True
-    return False
 
 
 def _web_placeholder(match: re.Match[str]) -> str:

@@ -26,7 +26,7 @@ _CAPITAL = re.compile(
 )
 _WORD = re.compile(r"[^\W\d_]+(?:['’.-][^\W\d_]+)*")
 # A letter on either side, perhaps across a mark, makes it another word.
-_BEFORE = re.compile(r"[^\W\d_]['’.-]?$")
+_BEFORE = re.compile(r"[^\W\d_]['’.-]?\Z")
 _AFTER = re.compile(r"['’.-]?[^\W\d_]")
 # What may stand between the capitals of one name: «Jan van der Berg», «Jansen & Zonen».
 _LINK = re.compile(
@@ -266,7 +266,7 @@ def _places(low: str, name: str) -> list[tuple[int, int, str]]:
     start = low.find(name)
     while start >= 0:
         end = start + len(name)
-        before, after = _BEFORE.search(low[max(0, start - 2):start]), _AFTER.match(low, end)
+        before, after = _BEFORE.search(low[max(0, start - 2) : start]), _AFTER.match(low, end)
         if not before and not after:
             found.append((start, end, NAME))
         start = low.find(name, end)
