@@ -25,14 +25,12 @@ _CAPITAL = re.compile(
     r"|[^\W_]*(?:['’&.-][^\W_]+)*)"
 )
 _WORD = re.compile(r"[^\W\d_]+(?:['’.-][^\W\d_]+)*")
-# A letter on either side, perhaps across a mark, makes it another word.
-_BEFORE = re.compile(r"[^\W\d_]['’.-]?\Z")
-_AFTER = re.compile(r"['’.-]?[^\W\d_]")
 # What may stand between the capitals of one name: «Jan van der Berg», «Jansen & Zonen».
 _LINK = re.compile(
     r" (?:(?:van|von|de|den|der|het|ter|ten|te|el|al|la|le|du|bin|'t|v\.?d\.?|&|d) ){0,3}$"
 )
 _LINK_CHARS = 16
+"""So far from the last name, a word is no part of it."""
 _COMPANY_TAIL = frozenset(
     [
         "bank",
@@ -139,8 +137,9 @@ def name_edits(text: str, words: frozenset[str]) -> list[Edit]:
         spans += _introduced(text, low)
     if NAME in text:  # a company's web address, already masked: joins «Jan van bol.com»
         spans += [(m.start(), m.end(), NAME) for m in re.finditer(NAME, text)]
-    for name in words & known_names().any:
-        spans += _places(low, name)
+    known = known_names().any
+    if not words.isdisjoint(known):
+        spans += [(m.start(), m.end(), NAME) for m in _WORD.finditer(low) if m[0] in known]
     return _join(text, spans) if spans else []
 
 
@@ -202,6 +201,7 @@ def _capitalised(text: str, low: str, *, titled: bool) -> list[tuple[int, int, s
     previous = (-1, False)  # end of the last name, and whether it was a given name
     for match in _CAPITAL.finditer(text):
         start, end = match.span()
+        # Most capitals: the first word of a sentence, with no name shortly before it.
         alone = previous[0] < 0 or start - previous[0] >= _LINK_CHARS
         if alone and not titles and _is_harmless(match[0]):
             continue
@@ -258,19 +258,6 @@ def _is_harmless(word: str) -> bool:
         and not low.endswith(_STREET_ENDS)
         and (len(low) == 1 or is_dutch_word(low))
     )
-
-
-def _places(low: str, name: str) -> list[tuple[int, int, str]]:
-    """Where a name is a whole word (as `_WORD` finds it) of a lower-cased text."""
-    found = []
-    start = low.find(name)
-    while start >= 0:
-        end = start + len(name)
-        before, after = _BEFORE.search(low[max(0, start - 2) : start]), _AFTER.match(low, end)
-        if not before and not after:
-            found.append((start, end, NAME))
-        start = low.find(name, end)
-    return found
 
 
 def _is_street(text: str, word: str, end: int, *, opening: bool) -> bool:

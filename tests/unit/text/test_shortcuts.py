@@ -43,15 +43,6 @@ def test_cues_of_names(text: str) -> None:
 
 @many
 @given(TEXT)
-def test_known_names(text: str) -> None:
-    low = text.lower()
-    for name in ("ziggo", "kpn"):
-        found = [(start, end) for start, end, _ in names._places(low, name)]
-        assert found == [m.span() for m in names._WORD.finditer(low) if m[0] == name]
-
-
-@many
-@given(TEXT)
 def test_closings_and_other_furniture(text: str) -> None:
     text = text.replace("İ", "I").replace("ı", "i").replace("ſ", "s").replace("\u212a", "k")
     low, words = text.lower(), lexicon.word_set(text)
