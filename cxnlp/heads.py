@@ -102,11 +102,12 @@ class LinearScorer:
         size = self.block.n_features
         places = np.sort(to * size + row)
         if once:
-            places = places[np.diff(places, prepend=-1) > 0]
+            places = places[_firsts(places)]
         if len(places):
-            start = np.flatnonzero(np.diff(places // size, prepend=-1))
-            parts = self._parts.take(places % size, axis=0)
-            sums[places[start] // size] += np.add.reduceat(parts, start, axis=0)
+            to = places // size
+            start = _firsts(to)
+            parts = self._parts.take(places - to * size, axis=0)
+            sums[to[start]] += np.add.reduceat(parts, start, axis=0)
 
     def logits(self, texts: Sequence[str]) -> FloatArray:
         """Logits of prepared texts, shape (n, K)."""
@@ -146,15 +147,17 @@ class LinearScorer:
         self, memory: WordMemory, words: list[int], lengths: list[int], sums: FloatArray
     ) -> None:
         """Add the known word pairs of each text, once each."""
+        if not self.block.gap:
+            return
         number = np.array(words, dtype=np.int64)
         text = np.repeat(np.arange(len(lengths)), lengths)
-        texts, keys = [], []
-        for distance in range(1, self.block.gap + 1):
-            left = np.flatnonzero(text[distance:] == text[:-distance])
-            texts.append(text[left])
-            keys.append(memory.pair_keys(number[left], number[left + distance], distance))
-        where, row = self.block.find(np.concatenate(keys))
-        self._add(np.concatenate(texts)[where], row, sums, once=True)
+        distances = range(1, self.block.gap + 1)
+        lefts = [np.flatnonzero(text[d:] == text[:-d]) for d in distances]
+        left = np.concatenate(lefts)
+        right = np.concatenate([first + d for first, d in zip(lefts, distances, strict=True)])
+        keys = memory.pair_keys(number[left], number[right], near=len(lefts[0]))
+        where, row = self.block.find(keys)
+        self._add(text[left[where]], row, sums, once=True)
 
     def contributions(self, text: str) -> Contributions:
         """Exact share of each token; a pair's weight is split between its two words."""
@@ -204,6 +207,13 @@ class LinearScorer:
         for at, row in zip(*self.block.find(np.array(keys, dtype=np.uint32)), strict=True):
             found.setdefault(int(row), []).append(places[at])
         return found
+
+
+def _firsts(values: IntArray) -> IntArray:
+    """Where each value of a sorted array stands first."""
+    new = np.ones(len(values), dtype=bool)
+    np.not_equal(values[1:], values[:-1], out=new[1:])
+    return np.flatnonzero(new)
 
 
 def _scale(squares: FloatArray) -> FloatArray:

@@ -104,13 +104,17 @@ class WordMemory(dict[str, tuple[int, ...]]):
         """What is kept of some words, shape (n, width)."""
         return self._arrays()[0].take(numbers, axis=0)
 
-    def pair_keys(self, left: IntArray, right: IntArray, distance: int) -> NDArray[np.uint32]:
-        """Hashes of word pairs by the numbers of their words; as `pair_key` for each."""
-        own, near, far, length = self._arrays()[1]
+    def pair_keys(self, left: IntArray, right: IntArray, *, near: int) -> NDArray[np.uint32]:
+        """Hashes of word pairs by the numbers of their words; as `pair_key` for each.
+
+        The first ``near`` pairs stand side by side, the others further apart.
+        """
+        own, first, far_first, length = self._arrays()[1]
+        begun = np.concatenate([first.take(left[:near]), far_first.take(left[near:])])
         length = length.take(right)
-        first = near if distance == 1 else far
-        keys = joined(first.take(left), own.take(right), np.minimum(length, LONGEST))
+        keys = joined(begun, own.take(right), np.minimum(length, LONGEST))
         for i in np.flatnonzero(length > LONGEST):
+            distance = 1 if i < near else 2
             keys[i] = pair_key(self.words[left[i]], self.words[right[i]], distance)
         return keys
 

@@ -45,10 +45,10 @@ def test_pair_hashes_are_those_of_the_strings(text: str) -> None:
     known = memory()
     numbers = np.array(known.read(text)[0], dtype=np.int64)
     words = tokenize(text).words
-    for distance in (1, 2):
-        keys = known.pair_keys(numbers[:-distance], numbers[distance:], distance)
-        pairs = zip(words, words[distance:], strict=False)
-        assert keys.tolist() == [pair_key(left, right, distance) for left, right in pairs]
+    places = [(i, i + d) for d in (1, 2) for i in range(len(words) - d)]
+    left, right = np.array(places, dtype=np.int64).reshape(-1, 2).T
+    keys = known.pair_keys(numbers[left], numbers[right], near=max(len(words) - 1, 0))
+    assert keys.tolist() == [pair_key(words[i], words[j], j - i) for i, j in places]
 
 
 def test_more_words_than_the_arrays_hold_at_first() -> None:
