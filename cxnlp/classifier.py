@@ -22,6 +22,7 @@ from cxnlp.types import Evidence, Prediction
 
 FloatArray = NDArray[np.float32]
 _DIGITS = 4  # scores are rounded, so that every door prints the same number
+_PART = 512  # messages that are read and scored at a time
 _HERE = Path(__file__).parent
 CHAMPION = (None, "", "champion", "fast", "auto")
 """What `load` takes for the model that comes with the package."""
@@ -129,7 +130,14 @@ class Classifier:
         named = [None] * len(items) if ids is None else list(ids)
         if len(named) != len(items):
             raise InputError(f"Got {len(items)} messages and {len(named)} ids; give one id each.")
-        return self._predict(items, named, explain)
+        # In parts, so that what is in between need not be held for all messages at a time.
+        return [
+            prediction
+            for at in range(0, len(items), _PART)
+            for prediction in self._predict(
+                items[at : at + _PART], named[at : at + _PART], explain, first=at
+            )
+        ]
 
     def predict_proba(self, texts: str | Iterable[Any]) -> FloatArray:
         """Calibrated cause scores, shape (n, number of causes), columns as `classes_`.
@@ -145,9 +153,9 @@ class Classifier:
         """
         return self.scores([texts] if isinstance(texts, str) else _items(texts)).emotions
 
-    def scores(self, texts: Sequence[Any]) -> Scores:
-        """Calibrated scores of n messages, before any decision."""
-        prepared = [_prepare(text, position) for position, text in enumerate(texts)]
+    def scores(self, texts: Sequence[Any], *, first: int = 0) -> Scores:
+        """Calibrated scores of n messages, before any decision; ``first`` is the first's position."""
+        prepared = [_prepare(text, position) for position, text in enumerate(texts, first)]
         causes, emotions = self._probabilities([p.text if p.in_scope else "" for p in prepared])
         outside = np.array([not p.in_scope for p in prepared], dtype=bool)
         causes[outside] = 0
@@ -209,8 +217,10 @@ class Classifier:
             causes[asked], emotions[asked] = model.calibration.apply(logits)
         return causes, emotions
 
-    def _predict(self, texts: list[Any], ids: list[Any], explain: bool) -> list[Prediction]:
-        scores = self.scores(texts)
+    def _predict(
+        self, texts: list[Any], ids: list[Any], explain: bool, *, first: int = 0
+    ) -> list[Prediction]:
+        scores = self.scores(texts, first=first)
         causes = _rounded(scores.causes)
         emotions = _rounded(scores.emotions)
         names = self.taxonomy.dutch_names
@@ -359,4 +369,5 @@ def _prepare(text: Any, position: int) -> Prepared:
 
 
 def _rounded(scores: FloatArray) -> list[list[float]]:
-    return [[round(value, _DIGITS) for value in row] for row in scores.astype(float).tolist()]
+    rounded: list[list[float]] = np.round(scores.astype(float), _DIGITS).tolist()
+    return rounded

@@ -103,22 +103,24 @@ def decide(
     doubt = np.where(given, 1 - cause_scores, cause_scores)
     top = emotion_scores.argmax(axis=1)
     top_score = emotion_scores.max(axis=1)
-    unsure = (doubt > rule.doubt_limit).any(axis=1) | (top_score < rule.emotion_limit)
+    doubtful = doubt > rule.doubt_limit
+    unsure = (doubtful.any(axis=1) | (top_score < rule.emotion_limit)).tolist()
+    given_to = given.tolist()
     decided = []
     for i in range(len(cause_scores)):
         said = reasons[i] if reasons is not None else ()
         if in_scope is not None and not in_scope[i]:
             decided.append(Decided((), rule.neutral, "out_of_scope", said))
             continue
-        causes = tuple(c for c, yes in zip(rule.causes, given[i], strict=True) if yes)
+        causes = tuple(c for c, yes in zip(rule.causes, given_to[i], strict=True) if yes)
         emotion = rule.emotions[top[i]]
         decision: Decision = "accept" if causes else "none"
         if unsure[i]:
             decision = "review"
             said += tuple(
-                f"unsure: {rule.causes[j]} scored {cause_scores[i, j]:.2f}, threshold "
+                f"unsure: {rule.causes[j]} scored {cause_scores[i, j].item():.2f}, threshold "
                 f"{rule.thresholds[j]:.2f}"
-                for j in np.flatnonzero(doubt[i] > rule.doubt_limit)
+                for j in np.flatnonzero(doubtful[i]).tolist()
             )
             if top_score[i] < rule.emotion_limit:
                 said += (f"unsure: emotion, {emotion} scored only {top_score[i]:.2f}",)

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from itertools import chain
+from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cxnlp.features.wordgrams import (
-    FloatArray,
-    WordGrams,
-    features_of,
-    pair_key,
-    tokenize,
-)
+from cxnlp.features.memory import WordMemory, starts
+from cxnlp.features.wordgrams import FloatArray, IntArray, WordGrams, pair_key, tokenize, word_keys
 
-_CACHE_WORDS = 100_000
+_CACHE_RUNS = 100_000
+_BATCH_WORDS = 30_000
+"""Words of the messages that are summed at a time, so that memory stays bounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,52 +60,104 @@ class LinearScorer:
     Notes
     -----
     The weights of a word and of its letter groups are summed once per distinct word and kept
-    (at most 100,000 words; then the memory starts anew). Results do not depend on it.
+    (about 100,000 words with what touches them; then the memory starts anew). Results do not
+    depend on it, nor on what other messages are scored in the same call.
     """
 
     def __init__(self, block: WordGrams, weights: FloatArray, bias: FloatArray) -> None:
         self.block = block
         self.bias = bias.astype(np.float32)
         self.weights = weights
-        self._fused = weights.astype(np.float32) * block.idf[:, None]
-        self._squares = block.idf.astype(np.float32) ** 2
-        self._words: dict[str, FloatArray] = {}
+        fused = weights.astype(np.float32) * block.idf[:, None]
+        squares = block.idf.astype(np.float32) ** 2
+        # The share in every logit, then the squared length: what is summed over n-grams.
+        self._parts = np.concatenate([fused, squares[:, None]], axis=1)
+        self._words = self._new_memory()
 
-    def _word(self, word: str) -> FloatArray:
-        """Sums for one word, shape (2 (K + 1),): words' part and squared length, letters' part."""
-        found = self._words.get(word)
-        if found is None:
-            rows = np.array(self.block.word_rows(word), dtype=np.int64)
-            chars = self.block.is_char[rows]
-            found = np.concatenate([self._sums(rows[~chars]), self._sums(rows[chars])])
-            if len(self._words) >= _CACHE_WORDS:
-                self._words = {}
-            self._words[word] = found
-        return found
+    def __reduce__(self) -> tuple[Any, ...]:
+        return LinearScorer, (self.block, self.weights, self.bias)
 
-    def _sums(self, rows: NDArray[np.int64]) -> FloatArray:
-        return np.append(self._fused[rows].sum(0), self._squares[rows].sum())
+    def _new_memory(self) -> WordMemory:
+        return WordMemory(self._of_words, 2 * (len(self.bias) + 1))
+
+    def _memory(self) -> WordMemory:
+        if len(self._words) > _CACHE_RUNS:
+            self._words = self._new_memory()
+        return self._words
+
+    def _of_words(self, words: Sequence[str]) -> FloatArray:
+        """Sums for n words, shape (n, 2 (K + 1)): words' part and squared length, letters' part."""
+        keys = [word_keys(word, self.block.char_sizes) for word in words]
+        word = np.repeat(np.arange(len(words)), [len(own) for own in keys])
+        where, row = self.block.find(np.array(list(chain.from_iterable(keys)), dtype=np.uint32))
+        sums = np.zeros((len(words) * 2, len(self.bias) + 1), dtype=np.float32)
+        self._add(word[where] * 2 + self.block.is_char[row], row, sums)
+        return sums.reshape(len(words), -1)
+
+    def _add(self, to: IntArray, row: IntArray, sums: FloatArray, *, once: bool = False) -> None:
+        """Add features ``row`` to the rows ``to`` of some sums, with ``once`` without repeats.
+
+        The order is that of the features, so that a sum does not depend on what else is added.
+        """
+        size = self.block.n_features
+        places = np.sort(to * size + row)
+        if once:
+            places = places[_firsts(places)]
+        if len(places):
+            to = places // size
+            start = _firsts(to)
+            parts = self._parts.take(places - to * size, axis=0)
+            sums[to[start]] += np.add.reduceat(parts, start, axis=0)
 
     def logits(self, texts: Sequence[str]) -> FloatArray:
         """Logits of prepared texts, shape (n, K)."""
         k = len(self.bias)
         sums = np.zeros((len(texts), 2 * (k + 1)), dtype=np.float32)
-        for position, text in enumerate(texts):
-            types, pairs = features_of(text, self.block.gap)
-            if not types:
-                continue
-            row = sums[position]
-            np.add.reduce(np.array([self._word(word) for word in types]), axis=0, out=row)
-            rows = self.block.rows(pairs)
-            if rows:
-                row[:k] += self._fused[rows].sum(0)
-                row[k] += self._squares[rows].sum()
-        words, letters = sums[:, : k + 1], sums[:, k + 1 :]
+        words: list[int] = []
+        types: list[int] = []
+        lengths: list[int] = []
+        kinds: list[int] = []
+        memory, first = self._memory(), 0
+        for position, text in enumerate(texts, 1):
+            numbers, distinct = memory.read(text)
+            words += numbers
+            types += distinct
+            lengths.append(len(numbers))
+            kinds.append(len(distinct))
+            if len(words) > _BATCH_WORDS or position == len(texts):
+                self._sum_words(memory, types, kinds, sums[first:position])
+                self._sum_pairs(memory, words, lengths, sums[first:position, : k + 1])
+                words, types, lengths, kinds = [], [], [], []
+                memory, first = self._memory(), position
         return np.asarray(
             self.bias
-            + words[:, :k] * _scale(words[:, k] + self.block.floor[0])
-            + letters[:, :k] * _scale(letters[:, k] + self.block.floor[1])
+            + sums[:, :k] * _scale(sums[:, k] + self.block.floor[0])
+            + sums[:, k + 1 : -1] * _scale(sums[:, -1] + self.block.floor[1])
         )
+
+    def _sum_words(
+        self, memory: WordMemory, types: list[int], kinds: list[int], sums: FloatArray
+    ) -> None:
+        filled, start = starts(kinds)
+        if len(filled):
+            parts = memory.sums(np.array(types, dtype=np.int64))
+            sums[filled] += np.add.reduceat(parts, start, axis=0)
+
+    def _sum_pairs(
+        self, memory: WordMemory, words: list[int], lengths: list[int], sums: FloatArray
+    ) -> None:
+        """Add the known word pairs of each text, once each."""
+        if not self.block.gap:
+            return
+        number = np.array(words, dtype=np.int64)
+        text = np.repeat(np.arange(len(lengths)), lengths)
+        distances = range(1, self.block.gap + 1)
+        lefts = [np.flatnonzero(text[d:] == text[:-d]) for d in distances]
+        left = np.concatenate(lefts)
+        right = np.concatenate([first + d for first, d in zip(lefts, distances, strict=True)])
+        keys = memory.pair_keys(number[left], number[right], near=len(lefts[0]))
+        where, row = self.block.find(keys)
+        self._add(text[left[where]], row, sums, once=True)
 
     def contributions(self, text: str) -> Contributions:
         """Exact share of each token; a pair's weight is split between its two words."""
@@ -117,35 +166,54 @@ class LinearScorer:
         values = np.zeros((len(tokens.words), k), dtype=np.float32)
         if not tokens.words:
             return Contributions(tokens.spans, values)
-        types, pairs = features_of(text, self.block.gap)
-        sums = np.array([self._word(word) for word in types])
+        memory = self._memory()
+        numbers, distinct = memory.read(text)
+        sums = memory.sums(np.array(list(distinct), dtype=np.int64))
         total = sums.sum(0)
-        pair_rows = self.block.rows(pairs)
-        words_squares = total[k] + self._squares[pair_rows].sum()
+        pair_where = self._pair_places(tokens.words)
+        words_squares = total[k] + self._parts[list(pair_where), k].sum()
         words_scale = _scale(words_squares + self.block.floor[0]).item()
         letters_scale = _scale(total[-1] + self.block.floor[1]).item()
         share = dict(
-            zip(types, sums[:, :k] * words_scale + sums[:, k + 1 : -1] * letters_scale, strict=True)
+            zip(
+                distinct,
+                sums[:, :k] * words_scale + sums[:, k + 1 : -1] * letters_scale,
+                strict=True,
+            )
         )
-        where: dict[str, list[int]] = {}
-        for position, word in enumerate(tokens.words):
-            where.setdefault(word, []).append(position)
-        for word, value in share.items():
+        where: dict[int, list[int]] = {}
+        for position, number in enumerate(numbers):
+            where.setdefault(number, []).append(position)
+        for number, value in share.items():
             # The mark for shouting belongs to no word: it is spread over all of them.
-            positions = where.get(word, range(len(tokens.words)))
+            positions = where.get(number, range(len(numbers)))
             values[list(positions)] += value / len(positions)
-        pair_where: dict[int, list[tuple[int, int]]] = {}
-        for distance in range(1, self.block.gap + 1):
-            for left in range(len(tokens.words) - distance):
-                key = pair_key(tokens.words[left], tokens.words[left + distance], distance)
-                pair_where.setdefault(key, []).append((left, left + distance))
-        for key, places in pair_where.items():
-            for row in self.block.rows([key]):
-                part = self._fused[row] * (words_scale / (2 * len(places)))
-                for left, right in places:
-                    values[left] += part
-                    values[right] += part
+        for row, places in pair_where.items():
+            part = self._parts[row, :k] * (words_scale / (2 * len(places)))
+            for left, right in places:
+                values[left] += part
+                values[right] += part
         return Contributions(tokens.spans, values)
+
+    def _pair_places(self, words: Sequence[str]) -> dict[int, list[tuple[int, int]]]:
+        """Where each known pair stands: positions of its two words, by feature."""
+        places = [
+            (left, left + distance)
+            for distance in range(1, self.block.gap + 1)
+            for left in range(len(words) - distance)
+        ]
+        keys = [pair_key(words[left], words[right], right - left) for left, right in places]
+        found: dict[int, list[tuple[int, int]]] = {}
+        for at, row in zip(*self.block.find(np.array(keys, dtype=np.uint32)), strict=True):
+            found.setdefault(int(row), []).append(places[at])
+        return found
+
+
+def _firsts(values: IntArray) -> IntArray:
+    """Where each value of a sorted array stands first."""
+    new = np.ones(len(values), dtype=bool)
+    np.not_equal(values[1:], values[:-1], out=new[1:])
+    return np.flatnonzero(new)
 
 
 def _scale(squares: FloatArray) -> FloatArray:

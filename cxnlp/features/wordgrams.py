@@ -2,8 +2,8 @@
 
 What makes it fast is that a word's share of every score depends on the word alone: the letter
 n-grams of «factuur» are the same in each message, so their summed weights are computed once
-and remembered (`Projection`). A message is then a few dozen table look-ups and one small sum,
-where TF-IDF with character n-grams counts a few thousand strings.
+and remembered (`cxnlp.features.memory`). A message is then a few dozen table look-ups and one
+small sum, where TF-IDF with character n-grams counts a few thousand strings.
 
 For that, the features of a message are summed over its *distinct words* (a binary term
 frequency), and a block's length is taken as the root of its words' squared lengths, which
@@ -27,11 +27,13 @@ IntArray = NDArray[np.int64]
 
 # A placeholder, a word (with inner apostrophe or hyphen), a run of ! ? or dots, or one symbol
 # such as an emoji; commas and quotes say nothing and are skipped.
-_TOKEN = re.compile(
+TOKEN = re.compile(
     r"_[a-z]+_|[^\W_]+(?:['’-][^\W_]+)*|[!?]+|\.{2,}|[^\w\s.,;:'\"()/<>\[\]{}*+=|\\~`^%&#@-]"
 )
 _SHOUTED = re.compile(r"[^\W\d_]{3,}")
-_CAPS = "_caps_"
+_LETTERS = crc32(b"#")  # the hash of a letter group goes on from here
+CAPS = "_caps_"
+"""What stands among the words of a text in which a word is shouted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +50,18 @@ def tokenize(text: str) -> Tokens:
     words: list[str] = []
     spans: list[tuple[int, int]] = []
     shouted = False
-    for match in _TOKEN.finditer(text):
+    for match in TOKEN.finditer(text):
         raw = match.group()
         word = raw.lower()
-        if word != raw and raw.isupper() and _SHOUTED.fullmatch(raw):
-            shouted = True
+        shouted = shouted or is_shouted(raw)
         words.append(word)
         spans.append(match.span())
     return Tokens(words, spans, shouted)
+
+
+def is_shouted(token: str) -> bool:
+    """Whether a token as written is a word of three capitals or more."""
+    return token.isupper() and _SHOUTED.fullmatch(token) is not None
 
 
 @dataclass(frozen=True)
@@ -87,19 +93,35 @@ class WordGrams:
     floor: tuple[float, float] = (0.0, 0.0)
 
     def __post_init__(self) -> None:
-        object.__setattr__(
-            self, "_row", dict(zip(self.keys.tolist(), range(len(self.keys)), strict=True))
-        )
+        # One flag for each range of hashes, at least eight ranges a known hash: most unknown
+        # hashes are told by it, and only the others are looked for among the sorted ones.
+        bits = min(24, (8 * len(self.keys)).bit_length())
+        known = np.zeros(1 << bits, dtype=bool)
+        known[self.keys >> np.uint32(32 - bits)] = True
+        object.__setattr__(self, "_known", known)
+        object.__setattr__(self, "_shift", np.uint32(32 - bits))
 
     @property
     def n_features(self) -> int:
         """Number of known n-grams."""
         return len(self.keys)
 
+    def find(self, keys: NDArray[np.uint32]) -> tuple[IntArray, IntArray]:
+        """Positions in ``keys`` of the known hashes, and the feature of each; repeats kept."""
+        known: NDArray[np.bool_] = self._known  # type: ignore[attr-defined]
+        shift: np.uint32 = self._shift  # type: ignore[attr-defined]
+        where = np.flatnonzero(known.take(keys >> shift))
+        # In the order of the hashes a binary search is several times as fast.
+        packed = np.sort(keys[where].astype(np.int64) << 32 | where)
+        where, wanted = packed & 0xFFFFFFFF, (packed >> 32).astype(np.uint32)
+        rows = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
+        same = self.keys[rows] == wanted
+        return where[same], rows[same]
+
     def rows(self, keys: Sequence[int]) -> list[int]:
-        """Positions of the known among some hashes, repeats kept."""
-        row: dict[int, int] = self._row  # type: ignore[attr-defined]
-        return [row[key] for key in keys if key in row]
+        """Features of the known among some hashes, repeats kept, in the order of the hashes."""
+        rows: list[int] = self.find(np.array(keys, dtype=np.uint32))[1].tolist()
+        return rows
 
     def word_rows(self, word: str) -> list[int]:
         """Features of one word alone: the word itself and its letter groups."""
@@ -113,7 +135,7 @@ class WordGrams:
         """Sparse rows for training: ``indptr`` (n + 1,), ``indices`` and ``data``.
 
         They are the CSR form of a matrix of shape (n, n_features); its product with a weight
-        matrix equals what `Projection` gives for the same texts.
+        matrix equals what `cxnlp.heads.LinearScorer` gives for the same texts.
         """
         indptr = [0]
         indices: list[NDArray[np.int64]] = []
@@ -157,18 +179,24 @@ def word_keys(word: str, char_sizes: tuple[int, int]) -> list[int]:
     keys = [crc32(word.encode("utf-8", "replace"))]
     if word[0].isalnum():
         padded = f"<{word}>"
-        low, high = char_sizes
-        keys += [
-            crc32(b"#" + padded[i : i + n].encode("utf-8", "replace"))
-            for n in range(low, high + 1)
-            for i in range(len(padded) - n + 1)
-        ]
+        sizes = range(char_sizes[0], char_sizes[1] + 1)
+        places = [(i, i + n) for n in sizes for i in range(len(padded) - n + 1)]
+        if word.isascii():  # a byte a character, so that it is encoded once
+            data = padded.encode()
+            keys += [crc32(data[i:j], _LETTERS) for i, j in places]
+        else:
+            keys += [crc32(padded[i:j].encode("utf-8", "replace"), _LETTERS) for i, j in places]
     return keys
 
 
 def pair_key(left: str, right: str, distance: int) -> int:
     """Hash of two words that stand ``distance`` apart (1: side by side)."""
-    return crc32(f"{left} {distance > 1:d} {right}".encode("utf-8", "replace"))
+    return crc32(f"{left}{between(distance)}{right}".encode("utf-8", "replace"))
+
+
+def between(distance: int) -> str:
+    """What stands between the two words of a pair in the string that is hashed."""
+    return f" {distance > 1:d} "
 
 
 def pair_keys(words: Sequence[str], gap: int) -> list[int]:
@@ -187,5 +215,5 @@ def features_of(text: str, gap: int) -> tuple[dict[str, None], list[int]]:
     tokens = tokenize(text)
     types = dict.fromkeys(tokens.words)
     if tokens.shouted:
-        types[_CAPS] = None
+        types[CAPS] = None
     return types, pair_keys(tokens.words, gap)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from cxnlp.text.offsets import Edit, Rewriter
 
@@ -69,6 +70,7 @@ _CLOSING = re.compile(
     r"cordialement)(?=[\s,.!:]|$)",
     _LINE,
 )
+_CLOSING_START = re.compile(r"[bcghklmvBCGHKLMV](?:(?<=^.)|(?<=[.!?,;)] .))", re.M)
 _DEVICE = re.compile(
     r"(?:^|(?<=[.!?,)] ))(?:(?:verzonden|verstuurd|gestuurd) (?:vanaf|via|met|van|uit) (?:mijn |een |"
     r"de )?(?:\w[\w.-]{0,20} ?){1,5}|sent from (?:my )?[^\n]{1,40}|"
@@ -81,6 +83,21 @@ _DISCLAIMER = re.compile(
     r"geen rechten|confidential|intended|milieu|printing|environment))",
     _LINE,
 )
+_CLOSING_CUES = ("groet", "mvg", "m.v", "mv.g", "hoogachtend", "regards", "cordialement")
+# What a lower-cased text holds in which the pattern can match: plain strings are found faster.
+_CUES: dict[re.Pattern[str], tuple[str, ...]] = {
+    _QUOTED: (">",),
+    _REPLY: ("schreef", "wrote", "geschreven", "écrit"),
+    _SEPARATOR: ("oorspronkelijk", "doorgestuurd", "original", "forwarded", "__________"),
+    _HEADERS: ("van:", "van :", "from:", "from :", "de:", "de :"),
+    _HEADERS_INLINE: ("van:", "from:"),
+    _SIGNATURE: ("--",),
+    _DISCLAIMER: (
+        "disclaimer", "vertrouwelijk", "uitsluitend", "bestemd voor", "geen rechten",
+        "confidential", "intended", "milieu", "printing", "environment",
+    ),
+    _DEVICE: ("verzonden", "verstuurd", "gestuurd", "sent from", "outlook"),
+}  # fmt: skip
 _LETTER = re.compile(r"[^\W\d_]")
 _POSTSCRIPT = re.compile(r"^p\.?s\b", _LINE)
 _SIGNATURE_CHARS = 400
@@ -93,31 +110,40 @@ def drop_furniture(work: Rewriter, words: frozenset[str]) -> None:
     ``words`` are the words of the text, which show cheaply that there is nothing to do.
     """
     text = work.text
-    if words.isdisjoint(_CUE_WORDS) and not _CUE_LINE.search(text):
-        return
-    edits = _merge(_cuts(text), len(text))
-    left = "".join(_rest(text, edits))
-    if edits and _LETTER.search(left):
+    if words.isdisjoint(_CUE_WORDS):
+        # `search` would look for a line at every character.
+        cue = _CUE_LINE.search if "\n" in text else _CUE_LINE.match
+        if not cue(text):
+            return
+    edits = _merge(_cuts(text, words), len(text))
+    if edits and _LETTER.search("".join(_rest(text, edits))):
         work.apply(edits)
 
 
-def _cuts(text: str) -> list[tuple[int, int]]:
-    size = len(text)
-    cuts = [m.span() for m in _QUOTED.finditer(text)]
+def _cuts(text: str, words: frozenset[str]) -> list[tuple[int, int]]:
+    size, low = len(text), text.lower()
+
+    def found(pattern: re.Pattern[str]) -> Iterator[re.Match[str]]:
+        for cue in _CUES[pattern]:
+            if cue in low:
+                return pattern.finditer(text)
+        return iter(())
+
+    cuts = [m.span() for m in found(_QUOTED)]
     quoted = bool(cuts)
-    for reply in _REPLY.finditer(text):
+    for reply in found(_REPLY):
         # An answer below the quoted lines is kept; with no such lines all that follows is quoted.
         cuts.append((reply.start(), reply.end() if quoted else size))
     for pattern in (_SEPARATOR, _HEADERS, _HEADERS_INLINE):
-        if match := pattern.search(text):
+        if match := next(found(pattern), None):
             leading = not _LETTER.search(text, 0, match.start())
             cuts.append((match.start(), match.end() if leading else size))
     for pattern in (_SIGNATURE, _DISCLAIMER):
-        match = pattern.search(text)
+        match = next(found(pattern), None)
         if match and _LETTER.search(text, 0, match.start()):
             cuts.append((match.start(), size))
-    cuts += [m.span() for m in _DEVICE.finditer(text)]
-    for match in _CLOSING.finditer(text):
+    cuts += [m.span() for m in found(_DEVICE)]
+    for match in _closings(text, low, words):
         end = min((start for start, _ in cuts if start >= match.end()), default=size)
         rest = text[match.end() : end]
         if (
@@ -129,6 +155,17 @@ def _cuts(text: str) -> list[tuple[int, int]]:
             cuts.append((match.start(), after.start() if after else end))
             break
     return cuts
+
+
+def _closings(text: str, low: str, words: frozenset[str]) -> Iterator[re.Match[str]]:
+    """As ``_CLOSING.finditer(text)``, tried only where one may start."""
+    if "gr" not in words and not any(cue in low for cue in _CLOSING_CUES):
+        return
+    done = 0
+    for start in _CLOSING_START.finditer(text):
+        if start.start() >= done and (match := _CLOSING.match(text, start.start())):
+            yield match
+            done = match.end()
 
 
 def _is_signature(rest: str) -> bool:

@@ -87,6 +87,12 @@ def language_of(words: frozenset[str]) -> Language:
     return Language("nl" if dutch or known else "und", 0.5 if dutch else 0.0)
 
 
+def is_plainly_dutch(words: frozenset[str]) -> bool:
+    """Whether `language_of` says Dutch at first sight: Dutch words and none of another language."""
+    rivals = _rivals()
+    return words.isdisjoint(rivals.foreign) and not words.isdisjoint(rivals.dutch)
+
+
 def _has_afrikaans_article(words: frozenset[str]) -> bool:
     """Whether «die» may be the article that Afrikaans has for «de», «het» and «een»."""
     return "die" in words and words.isdisjoint(("de", "een", "ik", "niet"))

@@ -8,6 +8,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 _WORD = re.compile(r"[a-zà-öø-ÿœ]+(?:['-][a-zà-öø-ÿœ]+)*")
+_ASCII_LETTERS = {i: chr(i) if chr(i).islower() else " " for i in range(128)}
 # Forms that few names have: «geëscaleerd», «onbereikbaarheid», «vertraging», «belachelijk».
 _DUTCH_FORM = re.compile(
     r"(?:ge|be|ver|ont|her|uitge|aange|opge|afge|inge|doorge)\w{3,}(?:d|t|de|te)$"
@@ -55,7 +56,10 @@ def language_words() -> dict[str, frozenset[str]]:
 
 def word_set(text: str) -> frozenset[str]:
     """Return the distinct words of a text, lower-cased, without digits and punctuation."""
-    return frozenset(_WORD.findall(text.lower()))
+    low = text.lower()
+    if low.isascii() and "'" not in low and "-" not in low:  # the same, in a third of the time
+        return frozenset(low.translate(_ASCII_LETTERS).split())
+    return frozenset(_WORD.findall(low))
 
 
 @lru_cache(maxsize=20_000)

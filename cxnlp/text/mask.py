@@ -27,7 +27,7 @@ PLACEHOLDERS: tuple[str, ...] = (
 )  # fmt: skip
 """Every placeholder: a word of ASCII letters between underscores, which tokenizers keep whole."""
 
-_WEB_CUES = ("@", "://", "www.", ".nl", ".be", ".com", ".eu", ".org")
+_WEB_CUE = re.compile(r"[@:.](?:(?<=@)|(?<=:)//|(?<=www\.)|(?<=\.)(?:nl|be|com|eu|org))")
 _WEB = re.compile(
     r"(?P<u>\b(?:https?://|www\.)[^\s<>\"]+)"
     r"|(?P<m>(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4})"
@@ -75,6 +75,10 @@ _MONTH = (
 )
 _PLAIN = r"(?:\d{1,3}(?:[.,]\d{3})+|\d+)(?:[.,]\d{1,2}(?!\d)|[.,]?-{1,2}(?!\w)|,=)?"
 _START = re.compile(r"[\d€$£+(]")
+# A small number before a word that is no month, amount or time: most numbers are such.
+_SMALL = re.compile(
+    r"(?<![\w-])\d{1,2}(?= [a-z])(?! (?i:jan|feb|ma|mr|ap|me|ju|au|se|ok|no|de|eu|ce|ct|uu|[uh]\b))"
+)
 # One of these is tried at each place where `_START` is; the first that fits, wins.
 _NUMERIC = re.compile(
     rf"""
@@ -133,7 +137,7 @@ def mask(work: Rewriter, words: frozenset[str]) -> None:
     ``words`` are the words of the text (`lexicon.word_set`).
     """
     text = work.text
-    if any(cue in text for cue in _WEB_CUES):
+    if _WEB_CUE.search(text):
         work.sub(_WEB, _web_placeholder)
         text = work.text
     work.apply(_number_edits(text))
@@ -168,6 +172,8 @@ def _number_edits(text: str) -> list[Edit]:
 
 
 def _number_at(text: str, start: int, done: int) -> Edit | None:
+    if small := _SMALL.match(text, start):
+        return start, small.end(), NUMBER
     first = start
     while first > done and (text[first - 1].isalnum() or _is_code_dash(text, first - 1)):
         first -= 1  # letters glued to a digit: «V2», «AB-2024», «NL91…»

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from cxnlp.text.lexicon import dutch_words, is_dutch_word, known_names, language_words, word_set
 from cxnlp.text.offsets import Edit
@@ -16,15 +18,19 @@ from cxnlp.text.offsets import Edit
 NAME = "_naam_"
 ADDRESS = "_adres_"
 
+# The first capital is taken out of the choice, since what begins with a set is found faster.
 _CAPITAL = re.compile(
-    r"(?:[A-Z]\.){1,4}(?= ?(?:(?:van|de|der|den|ter|ten|'t) ){0,2}[A-ZÀ-Þ][a-zà-ÿ])"  # initials
-    r"|[A-ZÀ-ÖØ-Þ][^\W_]*(?:['’&.-][^\W_]+)*"
+    r"[A-ZÀ-ÖØ-Þ](?:(?<=[A-Z])\.(?:[A-Z]\.){0,3}"  # initials
+    r"(?= ?(?:(?:van|de|der|den|ter|ten|'t) ){0,2}[A-ZÀ-Þ][a-zà-ÿ])"
+    r"|[^\W_]*(?:['’&.-][^\W_]+)*)"
 )
 _WORD = re.compile(r"[^\W\d_]+(?:['’.-][^\W\d_]+)*")
 # What may stand between the capitals of one name: «Jan van der Berg», «Jansen & Zonen».
 _LINK = re.compile(
     r" (?:(?:van|von|de|den|der|het|ter|ten|te|el|al|la|le|du|bin|'t|v\.?d\.?|&|d) ){0,3}$"
 )
+_LINK_CHARS = 16
+"""So far from the last name, a word is no part of it."""
 _COMPANY_TAIL = frozenset(
     [
         "bank",
@@ -40,9 +46,10 @@ _COMPANY_TAIL = frozenset(
         "holding",
     ]
 )
-_STREET = re.compile(
-    r"(?:straat|laan|weg|plein|gracht|kade|singel|dreef|steenweg|lei|hof|dijk|pad|straatje)$"
-)
+_STREET_ENDS = (
+    "straat", "laan", "weg", "plein", "gracht", "kade", "singel", "dreef", "steenweg", "lei", "hof",
+    "dijk", "pad", "straatje",
+)  # fmt: skip
 _TITLE = re.compile(
     r"\b(?:dhr|mevr|mw|mvr|meneer|mijnheer|mevrouw|heer|juffrouw|dokter|dr|drs|ir|mr|meester)\b\.? "
     r"(?:en (?:mevr\w*|mw)\.? )?(?=(?:van |de |der |den |ter |'t ){0,3}(?-i:[A-ZÀ-Þ]))",
@@ -53,6 +60,16 @@ _INTRODUCTION = re.compile(
     r"gebeld) met (?=(?-i:[A-ZÀ-Þ]))|genaamd|groet(?:en|jes)?[,.!]?|mvg,?|hoogachtend,?|t\.a\.v\.) ?\n?",
     re.I,
 )
+# How a match of these begins, in lower case.
+_TITLE_STARTS = (
+    "dhr", "mevr", "mw", "mvr", "meneer", "mijnheer", "heer", "juffrouw", "dokter", "dr", "ir",
+    "mr", "meester",
+)  # fmt: skip
+_INTRODUCTION_STARTS = (
+    "mijn naam is", "naam", "ik heet", "ik ben ", "je spreekt met", "u spreekt met",
+    "gesproken met ", "contact met ", "gebeld met ", "genaamd", "groet", "mvg", "hoogachtend",
+    "t.a.v.",
+)  # fmt: skip
 _FULL_NAME = re.compile(
     r"(?:(?:van|de|der|den|ter|ten|el|'t) ){0,3}[A-ZÀ-Þ][\w'’.-]*"
     r"(?: (?:(?:van|de|der|den|ter|ten|el|'t) ){0,3}[A-ZÀ-Þ][\w'’-]+){0,3}"
@@ -112,7 +129,10 @@ def name_edits(text: str, words: frozenset[str]) -> list[Edit]:
     ``words`` are the words of the text, which show cheaply what need not be looked for.
     """
     low = text.lower()
-    spans = _capitalised(text, low, titled=not words.isdisjoint(_TITLE_WORDS))
+    titled = not words.isdisjoint(_TITLE_WORDS)
+    spans = []
+    if titled or not all(map(_is_harmless, _CAPITAL.findall(text))):
+        spans = _capitalised(text, low, titled=titled)
     if not words.isdisjoint(_CUE_WORDS):
         spans += _introduced(text, low)
     if NAME in text:  # a company's web address, already masked: joins «Jan van bol.com»
@@ -129,16 +149,33 @@ def person_spans(text: str) -> list[tuple[int, int]]:
     words = word_set(low)
     spans = [] if words.isdisjoint(_CUE_WORDS) else _introduced(text, low)
     if not words.isdisjoint(_TITLE_WORDS):
-        for title in _TITLE.finditer(text):
+        for title in _matches(_TITLE, text, low, _TITLE_STARTS):
             if full := _FULL_NAME.match(text, title.end()):
                 spans.append((full.start(), full.end(), NAME))
     return [(start, end) for start, end, _ in _join(text, spans)] if spans else []
 
 
+def _matches(
+    pattern: re.Pattern[str], text: str, low: str, starts: Sequence[str]
+) -> Iterator[re.Match[str]]:
+    """As ``pattern.finditer(text)``, in a fifth of the time: only where a match may start."""
+    places = []
+    for start in starts:
+        at = low.find(start)
+        while at >= 0:
+            places.append(at)
+            at = low.find(start, at + 1)
+    done = 0
+    for at in sorted(places):
+        if at >= done and (match := pattern.match(text, at)):
+            yield match
+            done = match.end()
+
+
 def _introduced(text: str, low: str) -> list[tuple[int, int, str]]:
     """Names after a cue, also in lower case: «mijn naam is els de wit»."""
     spans = []
-    for cue in _INTRODUCTION.finditer(text):
+    for cue in _matches(_INTRODUCTION, text, low, _INTRODUCTION_STARTS):
         at = cue.end()
         while match := _GIVEN.match(text, at):
             word = low[match.start() : match.end()].split(" ")[-1]
@@ -159,11 +196,15 @@ def _capitalised(text: str, low: str, *, titled: bool) -> list[tuple[int, int, s
     starts: list[tuple[int, int]] = []
     seen: set[str] = set()
     names, function_words = known_names(), language_words()["nl"]
-    titles = {m.end() for m in _TITLE.finditer(text)} if titled else set()
+    titles = {m.end() for m in _matches(_TITLE, text, low, _TITLE_STARTS)} if titled else set()
     shouting: bool | None = None
     previous = (-1, False)  # end of the last name, and whether it was a given name
     for match in _CAPITAL.finditer(text):
         start, end = match.span()
+        # Most capitals: the first word of a sentence, with no name shortly before it.
+        alone = previous[0] < 0 or start - previous[0] >= _LINK_CHARS
+        if alone and not titles and _is_harmless(match[0]):
+            continue
         word = low[start:end]
         if start and text[start - 1] in "_#":
             continue
@@ -205,9 +246,23 @@ def _capitalised(text: str, low: str, *, titled: bool) -> list[tuple[int, int, s
     return spans
 
 
+@lru_cache(maxsize=20_000)
+def _is_harmless(word: str) -> bool:
+    """Whether a capitalised word is no name where no name or title stands right before it."""
+    low = word.lower()
+    names = known_names()
+    return (
+        low[-1] != "."
+        and low not in names.capital
+        and low not in names.person
+        and not low.endswith(_STREET_ENDS)
+        and (len(low) == 1 or is_dutch_word(low))
+    )
+
+
 def _is_street(text: str, word: str, end: int, *, opening: bool) -> bool:
     """Whether a capitalised word is a street: «Kerkstraat», and at a sentence start with number."""
-    if len(word) < 6 or not _STREET.search(word) or word in dutch_words():
+    if len(word) < 6 or not word.endswith(_STREET_ENDS) or word in dutch_words():
         return False
     return not opening or text.startswith(" _getal_", end)
 
@@ -217,7 +272,7 @@ def _is_link(text: str, end: int, start: int) -> bool:
         return text[end - 1] == "."  # «J.Jansen»
     if start == end + 1:
         return text[end] == " "
-    return start - end < 16 and _LINK.match(text, end, start) is not None
+    return start - end < _LINK_CHARS and _LINK.match(text, end, start) is not None
 
 
 def _title_before(text: str, start: int, titles: set[int]) -> int | None:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from cxnlp.text.furniture import drop_furniture
-from cxnlp.text.language import NAMES, is_foreign_script, language_of
+from cxnlp.text.language import NAMES, is_foreign_script, is_plainly_dutch, language_of
 from cxnlp.text.lexicon import word_set
 from cxnlp.text.mask import mask
 from cxnlp.text.normalise import normalise, trim
@@ -91,6 +91,8 @@ def prepare(text: str) -> Prepared:
 def _no_message(seen: str) -> str:
     if not seen:
         return "empty: there is no text"
+    if seen[0].isalpha():
+        return ""
     if not _LETTER.search(seen):
         return "empty: there are no letters"
     if "_" in seen and not _LETTER.search(_PLACEHOLDER.sub("", seen)):
@@ -100,7 +102,7 @@ def _no_message(seen: str) -> str:
 
 def _not_dutch(message: str, words: frozenset[str]) -> tuple[str, str]:
     """Return the language code, and what is wrong with it or an empty string."""
-    code = language_of(words).code
+    code = "nl" if is_plainly_dutch(words) else language_of(words).code
     if code == "nl":
         return code, ""
     if code != "und":

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
+from cxnlp import heads
 from cxnlp.features.wordgrams import tokenize, word_keys
 from cxnlp.heads import LinearScorer
 from training.candidates.wordgrams import fit_block
@@ -88,3 +91,29 @@ def test_answers_do_not_depend_on_the_batch(scorer: LinearScorer) -> None:
 
 def test_rare_ngrams_are_left_out() -> None:
     assert fit_block(TEXTS, min_df=2).n_features < fit_block(TEXTS, min_df=1).n_features
+
+
+def test_answers_do_not_depend_on_what_was_read_before(
+    scorer: LinearScorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = scorer.logits(TEXTS)
+    again = copy.deepcopy(scorer)
+    again.logits(["pakket! niemand (monteur", *TEXTS[::-1]])
+    assert np.array_equal(again.logits(TEXTS), expected)
+    # A new memory and a new part of the list after every message.
+    monkeypatch.setattr(heads, "_CACHE_RUNS", 0)
+    monkeypatch.setattr(heads, "_BATCH_WORDS", 0)
+    assert np.array_equal(again.logits(TEXTS * 3), np.tile(expected, (3, 1)))
+
+
+def test_a_block_that_knows_nothing_gives_the_bias() -> None:
+    scorer = LinearScorer(fit_block([], min_df=1), np.zeros((0, 4), np.float32), np.arange(4.0))
+    assert np.array_equal(scorer.logits(TEXTS), np.tile(np.arange(4.0), (len(TEXTS), 1)))
+
+
+def test_find_gives_every_known_hash_and_no_other(scorer: LinearScorer) -> None:
+    block = scorer.block
+    asked = np.concatenate([block.keys[::-1], block.keys[:5], block.keys + np.uint32(1)])
+    where, rows = block.find(asked)
+    assert np.array_equal(block.keys[rows], asked[where])
+    assert sorted(where) == np.flatnonzero(np.isin(asked, block.keys)).tolist()
