@@ -103,3 +103,20 @@ def test_no_notebook_is_a_clear_error(tmp_path: Path) -> None:
     path.write_text("no json", encoding="utf-8")
     with pytest.raises(TrainingError, match=r"Cannot read x\.ipynb as a notebook"):
         notebooks.read(path)
+
+
+def test_the_sample_is_three_hundred_messages_over_twelve_weeks() -> None:
+    import pandas as pd
+
+    from training.splits import near_duplicates
+
+    export = pd.read_csv(
+        notebooks.FOLDER / "data" / "berichten.csv", sep=";", parse_dates=["datum"]
+    )
+    assert list(export.columns) == ["id", "datum", "kanaal", "bericht"]
+    assert len(export) == export["id"].nunique() == export["bericht"].nunique() == 300
+    assert not export.isna().any().any()
+    assert export["datum"].is_monotonic_increasing
+    assert export["datum"].dt.isocalendar().week.nunique() == 12
+    assert export["kanaal"].nunique() == 7
+    assert near_duplicates(list(export["bericht"])) == []
