@@ -24,7 +24,7 @@ _METADATA = {
     "language_info": {"name": "python"},
 }
 _DEFINES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
-_MACHINE = re.compile(r"(?<![\w.:/<])/(?:home|root|tmp|usr|var|opt|work|Users|private)/|[A-Z]:\\\\")
+_MACHINE = re.compile(r"(?<![\w.:/<])/[\w.-]+/[\w.-]+|[A-Z]:\\")
 
 
 def _nbformat() -> Any:
