@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help run test lint format bench check wheel container serve clean
+.PHONY: help run test lint format bench check notebooks wheel container serve clean
 .DEFAULT_GOAL := help
 
 help: ## show what can be made
@@ -39,7 +39,10 @@ bench: $(READY) ## speed, size and quality beside peers, into the README
 check: $(READY) ## validate the corpus and print what it holds
 	@$(BIN)/python -m training check
 
-wheel: $(READY) ## build the wheel, install it alone, predict with it
+notebooks: $(READY) ## run the notebooks and refresh what they show (a minute)
+	@$(BIN)/python -m training.notebooks
+
+wheel: $(READY) ## build sdist and wheel, look into them, install the wheel alone, predict with it
 	@scripts/wheel
 
 container: $(READY) ## do what the Dockerfile says without an engine, and use it

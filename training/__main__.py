@@ -150,6 +150,19 @@ def build_parser() -> argparse.ArgumentParser:
 
     card = verb("card", "write the champion's figures into the README", "card")
     card.set_defaults(call=commands.card)
+
+    register = verb(
+        "register",
+        "write the entry for the Dutch Algorithm Register, as JSON and Markdown",
+        "register --output register",
+    )
+    register.add_argument(
+        "--model", type=Path, default=None, help="folder of the model (default: the champion)"
+    )
+    register.add_argument(
+        "--output", type=Path, default=Path("register"), help="folder (default: register)"
+    )
+    register.set_defaults(call=commands.register)
     return parser
 
 

@@ -18,6 +18,7 @@ from cxnlp.classifier import Classifier
 from cxnlp.errors import BundleError, InputError, TrainingError
 from cxnlp.labels import DEFAULT, Taxonomy
 from cxnlp.record import Record
+from training import register as registers
 from training import report as reports
 from training import tracking
 from training.agreement import measured_agreement
@@ -48,6 +49,7 @@ __all__ = [
     "encoder",
     "evaluate",
     "promote",
+    "register",
     "rollback",
     "run",
     "train",
@@ -230,6 +232,18 @@ def card(options: Namespace) -> int:
     report = read_report(Store().champion)
     changed = fill_blocks(ROOT / "README.md", readme_blocks(report))
     print("README.md has the champion's figures" + (" now." if changed else " already."))
+    return 0
+
+
+def register(options: Namespace) -> int:
+    """Write a model's entry for the Dutch Algorithm Register, and say what is left to fill in."""
+    folder = options.model or Store().champion
+    values = registers.entry(read_report(folder), cxnlp.load(folder).taxonomy)
+    for path in registers.write(values, options.output):
+        print(f"Wrote {path}")
+    print(f"\nFor your organisation to fill in, marked {registers.MARK.strip()} …] or empty:")
+    for field in registers.to_fill(values):
+        print(f"  {field.name:24s}{field.title}{' (required)' if field.required else ''}")
     return 0
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -221,7 +222,10 @@ def load_contrast(path: Path, *, taxonomy: Taxonomy = DEFAULT) -> list[Pair]:
 
 def _dataset(files: Sequence[Path], taxonomy: Taxonomy, cache: Path) -> Any:
     """The records and their groups as a memory-mapped `datasets.Dataset`."""
-    import datasets
+    with warnings.catch_warnings():
+        # In a notebook without ipywidgets its progress bars would complain; they are off anyway.
+        warnings.filterwarnings("ignore", "IProgress not found")
+        import datasets
 
     label = datasets.ClassLabel(names=list(taxonomy.emotion_names))
     text = datasets.Value("string")

@@ -37,8 +37,13 @@ BANDS = ("1-7", "8-17", "18-60", "61-120", "over 120")
 STYLES = ("flawless", "between", "sloppy")
 
 
-def tables(corpus: Corpus, *, agreement: dict[str, Any] | None = None) -> dict[str, str]:
-    """Every table by its name, in Markdown.
+def tables(
+    corpus: Corpus,
+    *,
+    agreement: dict[str, Any] | None = None,
+    only: Sequence[str] | None = None,
+) -> dict[str, str]:
+    """The tables by their names, in Markdown.
 
     Parameters
     ----------
@@ -46,6 +51,8 @@ def tables(corpus: Corpus, *, agreement: dict[str, Any] | None = None) -> dict[s
         What is counted.
     agreement
         With a second annotator; see `training.agreement`.
+    only
+        Names of the tables to make; all of them by default, which takes a quarter of a minute.
     """
     records, taxonomy = corpus.records, corpus.taxonomy
     dutch = taxonomy.dutch_names
@@ -53,9 +60,9 @@ def tables(corpus: Corpus, *, agreement: dict[str, Any] | None = None) -> dict[s
     def by(values: Iterable[str], of: Callable[[Record], str]) -> str:
         return _splits(corpus, [(value, _is(of, value)) for value in values])
 
-    return {
-        "splits": _splits(corpus, [("messages", lambda r: True)]),
-        "causes": _splits(
+    makers: dict[str, Callable[[], str]] = {
+        "splits": lambda: _splits(corpus, [("messages", lambda r: True)]),
+        "causes": lambda: _splits(
             corpus,
             [
                 *(
@@ -66,7 +73,7 @@ def tables(corpus: Corpus, *, agreement: dict[str, Any] | None = None) -> dict[s
                 ("two or more", lambda r: len(r.causes) > 1),
             ],
         ),
-        "emotions": _splits(
+        "emotions": lambda: _splits(
             corpus,
             [
                 *(
@@ -76,23 +83,26 @@ def tables(corpus: Corpus, *, agreement: dict[str, Any] | None = None) -> dict[s
                 ("with a second emotion", lambda r: r.emotion_alt is not None),
             ],
         ),
-        "channels": by(CHANNELS, lambda r: r.channel),
-        "sectors": by(SECTORS, lambda r: r.sector),
-        "regions": by(REGIONS, lambda r: r.region),
-        "origins": by(ORIGINS, lambda r: r.origin),
-        "lengths": by(BANDS, lambda r: length_band(r.text)),
-        "spelling": by(STYLES, lambda r: spelling(r.text)),
-        "slips": _counts("slip", Counter(s for r in records for s in slops(r.text)), len(records)),
-        "pairs": _pairs(records, taxonomy.cause_names),
-        "batches": _batches(records),
-        "telling": _telling(corpus),
-        "requirements": _requirements(
+        "channels": lambda: by(CHANNELS, lambda r: r.channel),
+        "sectors": lambda: by(SECTORS, lambda r: r.sector),
+        "regions": lambda: by(REGIONS, lambda r: r.region),
+        "origins": lambda: by(ORIGINS, lambda r: r.origin),
+        "lengths": lambda: by(BANDS, lambda r: length_band(r.text)),
+        "spelling": lambda: by(STYLES, lambda r: spelling(r.text)),
+        "slips": lambda: _counts(
+            "slip", Counter(s for r in records for s in slops(r.text)), len(records)
+        ),
+        "pairs": lambda: _pairs(records, taxonomy.cause_names),
+        "batches": lambda: _batches(records),
+        "telling": lambda: _telling(corpus),
+        "requirements": lambda: _requirements(
             "aspect",
             requirements(records, taxonomy, test=corpus.part("test"), pairs=len(corpus.pairs)),
         ),
-        "variety": _requirements("measure", diversity(records)),
-        "agreement": _agreement(agreement),
+        "variety": lambda: _requirements("measure", diversity(records)),
+        "agreement": lambda: _agreement(agreement),
     }
+    return {name: make() for name, make in makers.items() if only is None or name in only}
 
 
 def _is(of: Callable[[Record], str], value: str) -> Callable[[Record], bool]:

@@ -92,6 +92,16 @@ def average_precision(truth: NDArray[Any], scores: NDArray[Any]) -> float:
     return float((np.cumsum(hits) / np.arange(1, len(hits) + 1) * hits).sum() / hits.sum())
 
 
+def precision_recall(
+    truth: NDArray[Any], scores: NDArray[Any]
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Precision, recall and the score itself at each distinct score of one label, highest first."""
+    order = np.argsort(-scores, kind="stable")
+    hits = np.cumsum(truth[order])
+    last = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)
+    return hits[last] / (last + 1), hits[last] / max(hits[-1], 1), scores[order][last]
+
+
 def ece(truth: NDArray[Any], scores: NDArray[Any], bins: int = 10) -> float:
     """Expected calibration error of one label (Naeini et al. 2015), bins of equal count."""
     order = np.argsort(scores, kind="stable")

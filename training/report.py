@@ -178,6 +178,27 @@ def promises_table(found: Figures) -> str:
     return table(header, rows)
 
 
+def agreement_table(agreement: Figures, figures: Figures) -> str:
+    """Two labellers beside a model: F1 and kappa between people, F1 of the model."""
+    rows = [
+        [
+            f"`{cause}`",
+            f"{short(f['f1'])} ({short(f['kappa'])})",
+            f"{short(own['f1'])} ({short(own['f1_low'])} to {short(own['f1_high'])})",
+        ]
+        for cause, f in agreement["causes"].items()
+        if (own := figures["causes"].get(cause))
+    ]
+    rows.append(
+        [
+            "emotion, accuracy",
+            f"{short(agreement['emotion_accuracy'])} ({short(agreement['emotion_kappa'])})",
+            with_interval(figures["summary"]["emotion_accuracy"]),
+        ]
+    )
+    return table(["", "two labellers, F1 (kappa)", "this model, F1 (95% interval)"], rows)
+
+
 def curve_table(curve: Sequence[Figures]) -> str:
     """F1 against the number of training messages."""
     sets = [key for key in curve[0] if key != "n"] if curve else []

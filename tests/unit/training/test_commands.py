@@ -58,6 +58,7 @@ def test_every_verb_shows_an_example(capsys: pytest.CaptureFixture[str]) -> None
         "promote",
         "rollback",
         "card",
+        "register",
     }
     for verb in verbs:
         with pytest.raises(SystemExit):

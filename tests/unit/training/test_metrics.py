@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score, f1_score
+from sklearn.metrics import average_precision_score, f1_score, precision_recall_curve
 
 from cxnlp.decide import Rule
 from cxnlp.labels import DEFAULT
@@ -23,6 +23,7 @@ from training.metrics import (
     length_band,
     macro,
     paired_bootstrap,
+    precision_recall,
     risk_coverage,
 )
 
@@ -168,3 +169,13 @@ def test_contrast_counts_pairs_whose_sides_are_told_apart() -> None:
     }
     blind = contrast(*sides, (right[0], right[0]), RULE, DEFAULT)
     assert (blind["ordered"], blind["causes_right"], blind["emotion_right"]) == (0.0, 0.0, 0.0)
+
+
+def test_precision_and_recall_equal_scikit_learn() -> None:
+    truth = RANDOM.integers(0, 2, 200)
+    scores = RANDOM.random(200).round(1)  # with ties
+    precision, recall, at = precision_recall(truth, scores)
+    theirs = precision_recall_curve(truth, scores)
+    assert np.allclose(precision, theirs[0][-2::-1])
+    assert np.allclose(recall, theirs[1][-2::-1])
+    assert np.allclose(at, theirs[2][::-1])
