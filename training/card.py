@@ -11,6 +11,8 @@ from typing import Any
 from cxnlp.errors import TrainingError
 from cxnlp.labels import Taxonomy
 from training import report as r
+from training.cascade import LOSS
+from training.fit import FOLDS
 
 Figures = Mapping[str, Any]
 _BLOCK = re.compile(r"(<!-- figures:(?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -78,9 +80,10 @@ def model_card(report: Figures, taxonomy: Taxonomy) -> str:
         f"{data['train']:,} messages to train, {data['dev']:,} dev, {data['test']:,} test, by "
         f"situation, digest `{data['digest'][:16]}`; see `training/data/DATASHEET.md`.",
         "### Training procedure",
-        "Five grouped folds give out-of-fold scores; calibration (Platt per cause, temperature and "
-        "bias for emotion), thresholds (best F1 per cause) and the limits of doubt are fitted on "
-        "those. The shipped model is then trained on the whole training split.",
+        f"{FOLDS} grouped folds give out-of-fold scores; calibration (Platt per cause, temperature "
+        "and bias for emotion), thresholds (best F1 per cause) and the limits of doubt are fitted "
+        "on those. The shipped model is then trained on the whole training split.",
+        *([_encoder(report["encoder"])] if report.get("encoder") else []),
         "## Evaluation",
         f"Test split, n={test['n']:,}, 95% bootstrap intervals.",
         r.candidates_table(report["candidates"], "test"),
@@ -104,6 +107,19 @@ def model_card(report: Figures, taxonomy: Taxonomy) -> str:
         "confidence, for messages like the dev split's (risk control, Bates et al. 2021). A lower "
         "threshold finds more and is wrong more often.",
         r.promises_table(report["promises"]),
+        "### Evidence",
+        r.evidence_sentence(report.get("evidence", {})),
+        *(
+            [
+                "### Cascade",
+                'With `mode="auto"` the words answer alone where they are sure, and the encoder '
+                "reads the rest. The boundary was chosen on dev: the least work that loses at most "
+                f"{LOSS} of the mean macro-F1.",
+                r.cascade_table(report["cascade"]),
+            ]
+            if report.get("cascade")
+            else []
+        ),
         "### The human ceiling",
         _agreement(report.get("agreement"), test),
         "## Environmental impact",
@@ -119,6 +135,16 @@ def model_card(report: Figures, taxonomy: Taxonomy) -> str:
         "See `CITATION.cff`.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _encoder(facts: Figures) -> str:
+    return (
+        f"The encoder is {facts['base']} (licence: {facts['licence']}), its vocabulary cut to the "
+        f"{facts['vocabulary']:,} pieces that Dutch needs, {len(facts['settings']['layers'])} of its "
+        f"layers kept ({facts['parameters'] / 1e6:.0f} million weights, int8), fine-tuned on "
+        f"{facts['messages']:,} messages in {facts['seconds'] / 60:.0f} minutes, once for every fold "
+        f"and once on all. Words and encoder are stacked: calibration has a slope for each."
+    )
 
 
 def winner_of(report: Figures) -> Figures:

@@ -273,6 +273,7 @@ def _judge(
             rule=one.bundle.rule,
             latency_ms=latency_ms(one, texts),
             size_mb=folder_size(where),
+            kind=one.bundle.kind,
         )
 
     return judge(

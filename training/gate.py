@@ -44,8 +44,8 @@ class GateLimits:
     latency_ms
         Longest median time of one prediction.
     latency_ratio
-        How many times the champion's, measured in the same run, it may be; generous, since
-        clocks are noisy.
+        How many times that of a champion of the same kind, measured in the same run, it may be;
+        generous, since clocks are noisy. Another kind is slower or faster by design.
     size_mb
         Largest bundle.
     min_cases
@@ -61,9 +61,9 @@ class GateLimits:
     floors: Mapping[str, float] = field(default_factory=dict)
     ece: float = 0.10
     ece_worse: float = 0.03
-    latency_ms: float = 10.0
+    latency_ms: float = 40.0
     latency_ratio: float = 2.0
-    size_mb: float = 30.0
+    size_mb: float = 40.0
     min_cases: int = 5
     same_scores: float = 1e-3
     same_decisions: float = 0.99
@@ -78,6 +78,7 @@ class Entrant:
     rule: Rule
     latency_ms: float
     size_mb: float
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -358,7 +359,7 @@ def _calibration(match: _Match, limits: GateLimits) -> Check:
 
 def _latency(challenger: Entrant, champion: Entrant | None, limits: GateLimits) -> Check:
     limit, versus = limits.latency_ms, ""
-    if champion is not None:
+    if champion is not None and champion.kind == challenger.kind:
         limit = min(limit, champion.latency_ms * limits.latency_ratio)
         versus = f"champion {champion.latency_ms:.2f} ms, "
     return Check(

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cxnlp.errors import BundleError, MissingExtraError
+from cxnlp.errors import BundleError
 
 FloatArray = NDArray[np.float32]
 
@@ -54,10 +54,8 @@ class Encoder:
 
     @cached_property
     def _session(self) -> Any:
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise MissingExtraError("onnxruntime", "quality", "The quality tier") from error
+        import onnxruntime  # here, so that who needs no encoder does not wait for it
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
@@ -73,10 +71,8 @@ class Encoder:
 
     @cached_property
     def _pieces(self) -> Any:
-        try:
-            from tokenizers import Tokenizer
-        except ImportError as error:
-            raise MissingExtraError("tokenizers", "quality", "The quality tier") from error
+        from tokenizers import Tokenizer
+
         return Tokenizer.from_str(self.tokenizer)
 
     @cached_property

