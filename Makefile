@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help run test lint format bench check notebooks wheel container serve clean
+.PHONY: help run test lint format bench check encoder notebooks wheel container serve clean
 .DEFAULT_GOAL := help
 
 help: ## show what can be made
@@ -21,7 +21,7 @@ $(READY): pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
 	@touch $@
 
-run: $(READY) ## train the candidates, log them, judge the best, label ten messages (10 minutes)
+run: $(READY) ## train the candidates, log them, judge the best, label ten messages (15 minutes)
 	@$(BIN)/python -m training run
 
 test: $(READY) ## run the tests (a few minutes)
@@ -38,6 +38,10 @@ bench: $(READY) ## speed, size and quality beside peers, into the README
 
 check: $(READY) ## validate the corpus and print what it holds
 	@$(BIN)/python -m training check
+
+encoder: $(READY) ## fine-tune the quality tier's encoder (an hour; installs torch)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[encoder]"
+	@$(BIN)/python -m training encoder
 
 notebooks: $(READY) ## run the notebooks and refresh what they show (a minute)
 	@$(BIN)/python -m training.notebooks

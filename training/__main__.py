@@ -77,6 +77,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--config", type=Path, default=commands.CONFIG / "wordgrams.toml", help="what to train"
     )
     train.add_argument(
+        "--encoder", type=Path, help="a fine-tuned encoder of your own, for finetuned and fused"
+    )
+    train.add_argument(
         "--with-corpus", action="store_true", help="add the shipped corpus to the training split"
     )
     train.add_argument(

@@ -151,7 +151,7 @@ def _train_encoder(texts: list[str], truth: Truth, corpus: Corpus, folder: Path)
 
     from training.candidates import CONFIG, encoder, read_config
 
-    encoder.prime(texts)
+    encoder.prime(texts, {})
     fitted: Any = read_config(CONFIG / "encoder.toml").fit(texts, truth, corpus.taxonomy, 13)
     joblib.dump(fitted.linear, folder / "linear.joblib")
 

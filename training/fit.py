@@ -122,11 +122,11 @@ def train(
     tasks = [(c, f) for c in configs for f in (*range(folds), -1)]
     # The slowest kind first, so that both processes end at about the same time.
     tasks.sort(key=lambda task: -list(KINDS).index(task[0].kind) % 3)
-    for kind in {config.kind for config in configs}:
-        prime = getattr(import_module(KINDS[kind]), "prime", None)
+    for config in configs:
+        prime = getattr(import_module(KINDS[config.kind]), "prime", None)
         if prime:
-            prime(every)
-            progress(f"{kind}: features of {len(every):,} messages", 0, len(tasks))
+            prime(every, config.params)
+            progress(f"{config.name}: features of {len(every):,} messages", 0, len(tasks))
     oof: dict[str, NDArray[np.float32]] = {}
     final: dict[str, Fitted] = {}
     seconds = dict.fromkeys((config.name for config in configs), 0.0)
@@ -200,7 +200,7 @@ def _task(
     """Fit on all folds but ``f`` and score that one; -1: fit on all."""
     prime = getattr(import_module(KINDS[config.kind]), "prime", None)
     if prime:
-        prime(every)
+        prime(every, config.params)
     start = time.perf_counter()
     rows = np.flatnonzero(fold != f)
     fitted = config.fit([texts[int(i)] for i in rows], truth.take(rows), taxonomy, seed)

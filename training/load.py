@@ -26,13 +26,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cxnlp.bundle import save
+from cxnlp.classifier import load
 from cxnlp.errors import TrainingError
 from training.card import fill_blocks
 from training.corpus import load_corpus
 from training.report import table
 
 ROOT = Path(__file__).parent.parent
-CHAMPION = ROOT / "models" / "champion"
+FAST = "fast"  # folder of the words alone, which is what a server under load is for
 CONNECTIONS = (1, 64, 1000)
 _PATIENCE = 60  # seconds for a server to start, and for an answer
 _MESSAGES = 500
@@ -67,12 +69,12 @@ class Rival:
     many: bool  # whether that field holds a list
 
 
-def rivals(workers: int) -> list[Rival]:
-    """Both servers, alone and with several workers each."""
+def rivals(workers: int, model: Path) -> list[Rival]:
+    """Both servers with the same model, alone and with several workers each."""
     found = []
     for n in (1, workers):
         more = f", {n} workers" if n > 1 else ""
-        serve = ("-m", "cxnlp.cli", "serve", "--model", str(CHAMPION), "--workers", str(n))
+        serve = ("-m", "cxnlp.cli", "serve", "--model", str(model), "--workers", str(n))
         found.append(Rival(f"`cxnlp serve`{more}", serve, "/predict", "text", many=False))
         mlflow = (
             *("-m", "mlflow", "models", "serve", "-m", "models:/cxnlp@challenger"),
@@ -192,9 +194,11 @@ def _environment(folder: Path) -> dict[str, str]:
     }
 
 
-def _log_model(folder: Path) -> None:
-    """Register the champion in a store of this run's own."""
-    code = f"from pathlib import Path; from training.tracking import log_model; log_model(Path({str(CHAMPION)!r}))"
+def _log_model(folder: Path) -> Path:
+    """Register the champion's words alone in a store of this run's own; returns their folder."""
+    model = folder / FAST
+    save(load(FAST).bundle, model)
+    code = f"from pathlib import Path; from training.tracking import log_model; log_model(Path({str(model)!r}))"
     done = subprocess.run(
         [sys.executable, "-c", code],
         env=_environment(folder),
@@ -205,6 +209,7 @@ def _log_model(folder: Path) -> None:
     )
     if done.returncode:
         raise TrainingError(f"The model could not be logged:\n{done.stderr.strip()[-2000:]}")
+    return model
 
 
 def _wrk(url: str, script: Path, connections: int, seconds: int) -> dict[str, float]:
@@ -250,14 +255,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        _log_model(folder)
-        for rival in rivals(options.workers):
+        for rival in rivals(options.workers, _log_model(folder)):
             print(f"{rival.title} …", file=sys.stderr, flush=True)
             rows += measure(rival, texts, options.seconds, folder)
     characters = sum(map(len, texts)) / len(texts)
     text = (
         f"One message a call ({len(texts)} of the test split in turn, {characters:.0f} characters "
-        f"on average), {options.seconds} s each; wrk and the server share {os.cpu_count()} cores. "
+        f"on average), {options.seconds} s each, by the champion's words alone; wrk and the server share {os.cpu_count()} cores. "
         f"In brackets the ratio to MLflow with as many workers. Written by "
         f"`python -m training.load`.\n\n{load_table(rows)}"
     )

@@ -44,13 +44,17 @@ class Fitted(Protocol):
 
 @dataclass(frozen=True)
 class Config:
-    """What to train: parsed from a TOML file."""
+    """What to train: parsed from a TOML file.
+
+    An ``optional`` one is left out of ``make run`` unless it is asked for by name.
+    """
 
     name: str
     kind: str
     title: str
     params: Mapping[str, Any] = field(default_factory=dict)
     review_share: float = 0.25
+    optional: bool = False
 
     @property
     def parts(self) -> int:
@@ -77,7 +81,7 @@ def read_config(path: str | Path) -> Config:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise TrainingError(f"Cannot read the configuration {str(path)!r}: {error}.") from error
-    known = {"name", "kind", "title", "params", "review_share"}
+    known = {"name", "kind", "title", "params", "review_share", "optional"}
     unknown = sorted(set(data) - known)
     if unknown:
         raise TrainingError(
@@ -93,6 +97,7 @@ def read_config(path: str | Path) -> Config:
         title=data.get("title", path.stem),
         params=data.get("params", {}),
         review_share=float(data.get("review_share", 0.25)),
+        optional=bool(data.get("optional", False)),
     )
 
 

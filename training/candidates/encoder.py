@@ -37,7 +37,7 @@ def _encoder() -> Any:
 _TABLE: dict[str, NDArray[np.float32]] = {}
 
 
-def prime(texts: Sequence[str]) -> None:
+def prime(texts: Sequence[str], params: Mapping[str, Any]) -> None:
     """Embed all texts that folds will share, once; a second run reads them from the disk."""
     from joblib import Memory
 

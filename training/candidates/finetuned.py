@@ -22,7 +22,7 @@ from training.encoder.tuned import FOLDER, Tuned, honest_logits, read_tuned
 from training.metrics import Truth
 
 CACHE = Path(".cache") / "finetuned"
-_TABLE: dict[str, NDArray[np.float32]] = {}
+_TABLE: dict[tuple[str, str], NDArray[np.float32]] = {}  # encoder's version and text to logits
 
 
 @lru_cache(maxsize=2)
@@ -31,19 +31,23 @@ def tuned_of(folder: str = "") -> Tuned:
     return read_tuned(Path(folder) if folder else FOLDER)
 
 
-def prime(texts: Sequence[str]) -> None:
+def prime(texts: Sequence[str], params: Mapping[str, Any]) -> None:
     """Read all texts that folds will share, once; a second run takes them from the disk."""
     from joblib import Memory
 
     unique = sorted(set(texts))
     read = Memory(CACHE, verbose=0).cache(_read, ignore=["tuned"])
-    tuned = tuned_of()
-    _TABLE.update(zip(unique, read(unique, tuned.version, tuned), strict=True))
+    tuned = tuned_of(str(params.get("encoder", "")))
+    _keep(tuned, unique, read(unique, tuned.version, tuned))
 
 
 def _read(texts: list[str], version: str, tuned: Tuned) -> NDArray[np.float32]:
     """``version`` is what the cache knows the encoder by."""
     return honest_logits(tuned, texts)
+
+
+def _keep(tuned: Tuned, texts: Sequence[str], logits: NDArray[np.float32]) -> None:
+    _TABLE.update({(tuned.version, t): row for t, row in zip(texts, logits, strict=True)})
 
 
 @dataclass(frozen=True)
@@ -54,23 +58,24 @@ class FittedEncoder:
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Logits of prepared texts, shape (n, K)."""
-        missing = sorted({text for text in texts if text not in _TABLE})
+        version = self.tuned.version
+        missing = sorted({text for text in texts if (version, text) not in _TABLE})
         if missing:
-            _TABLE.update(zip(missing, honest_logits(self.tuned, missing), strict=True))
-        return np.stack([_TABLE[text] for text in texts])
+            _keep(self.tuned, missing, honest_logits(self.tuned, missing))
+        return np.stack([_TABLE[version, text] for text in texts])
 
 
 def fit(
     texts: Sequence[str], truth: Truth, taxonomy: Taxonomy, params: Mapping[str, Any], seed: int
 ) -> FittedEncoder:
-    """Params: none; what there is to set is set when the encoder is tuned.
+    """Params: ``encoder``, the folder of a fine-tuned one (default: the shipped one).
 
     Raises
     ------
     TrainingError
         If there is no encoder, or it was tuned for other labels.
     """
-    tuned = tuned_of()
+    tuned = tuned_of(str(params.get("encoder", "")))
     labels = [*taxonomy.cause_names, *taxonomy.emotion_names]
     if list(tuned.facts["labels"]) != labels:
         raise TrainingError(

@@ -21,9 +21,9 @@ from training.metrics import Truth
 PARTS = 2
 
 
-def prime(texts: Sequence[str]) -> None:
+def prime(texts: Sequence[str], params: Mapping[str, Any]) -> None:
     """See `finetuned.prime`."""
-    finetuned.prime(texts)
+    finetuned.prime(texts, params)
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class FittedFused:
 def fit(
     texts: Sequence[str], truth: Truth, taxonomy: Taxonomy, params: Mapping[str, Any], seed: int
 ) -> FittedFused:
-    """Params: those of `wordgrams`."""
+    """Params: those of `wordgrams`, and ``encoder`` (see `finetuned.fit`)."""
     return FittedFused(
         wordgrams.fit(texts, truth, taxonomy, params, seed),
-        finetuned.fit(texts, truth, taxonomy, {}, seed),
+        finetuned.fit(texts, truth, taxonomy, params, seed),
     )

@@ -17,16 +17,16 @@ from training.metrics import Truth
 from training.tune import fit_calibration
 
 
-def prime(texts: Sequence[str]) -> None:
+def prime(texts: Sequence[str], params: Mapping[str, Any]) -> None:
     """See `finetuned.prime`."""
-    finetuned.prime(texts)
+    finetuned.prime(texts, params)
 
 
 def fit(
     texts: Sequence[str], truth: Truth, taxonomy: Taxonomy, params: Mapping[str, Any], seed: int
 ) -> wordgrams.FittedWordGrams:
     """Params: those of `wordgrams`, and ``share``, how much of a target is the encoder's."""
-    logits = finetuned.fit(texts, truth, taxonomy, {}, seed).logits(texts)
+    logits = finetuned.fit(texts, truth, taxonomy, params, seed).logits(texts)
     n_causes, n_emotions = len(taxonomy.causes), len(taxonomy.emotions)
     calibration = fit_calibration(logits, truth, n_causes, n_emotions)
     scaled = logits * calibration.slope[0] + calibration.intercept

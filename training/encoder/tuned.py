@@ -56,7 +56,7 @@ class Tuned:
         """Ready to run."""
         return Encoder(self.graph, self.tokenizer)
 
-    @property
+    @cached_property
     def version(self) -> str:
         """Hash of everything that it is."""
         sha = hashlib.sha256(self.graph + self.tokenizer.encode())
