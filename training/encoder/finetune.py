@@ -45,8 +45,6 @@ class Settings:
         Learning rate of the label heads.
     dropout, smoothing
         Dropout in the layers; how far targets are drawn from 0 and 1.
-    contrast
-        Weight of a supervised contrastive loss (Khosla et al. 2020) on the complaint's causes.
     average
         Share of the last steps whose weights are averaged.
     seed
@@ -62,7 +60,6 @@ class Settings:
     head_rate: float = 2e-3
     dropout: float = 0.1
     smoothing: float = 0.02
-    contrast: float = 0.0
     average: float = 0.25
     max_tokens: int = 256
     seed: int = 13
