@@ -81,11 +81,10 @@ def test_who_how_much_and_where_do_not_matter(champion: Classifier, one: str, ot
         ),
         ("Het pakket kwam netjes aan", "Het pakket kwam niet aan", "delivery"),
         ("De factuur klopt helemaal, bedankt", "De factuur klopt helemaal niet", "billing"),
-        pytest.param(
+        (
             "Snel antwoord gekregen op mijn mail",
             "Nooit antwoord gekregen op mijn mail",
             "unanswered",
-            marks=pytest.mark.xfail(reason="one praising word does not outweigh «antwoord … mail»"),
         ),
     ],
 )
@@ -116,4 +115,6 @@ def test_a_typing_error_moves_scores_little(champion: Classifier) -> None:
 
 def test_the_shipped_model_keeps_its_size() -> None:
     folder = HERE.parent.parent / "models" / "champion"
-    assert sum(path.stat().st_size for path in folder.iterdir()) < 30e6
+    sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
+    assert sum(sizes.values()) < 40e6
+    assert sizes["fast.safetensors"] < 12e6
