@@ -78,8 +78,8 @@ def test_a_label_below_its_floor_is_refused_with_its_numbers() -> None:
 @pytest.mark.parametrize(
     ("challenger", "check"),
     [
-        (entrant("b", latency_ms=11), "latency"),
-        (entrant("b", size_mb=31), "size"),
+        (entrant("b", latency_ms=41), "latency"),
+        (entrant("b", size_mb=41), "size"),
         (entrant("b", scores(0.3)), "calibration of every label"),
     ],
     ids=["slow", "large", "miscalibrated"],
@@ -141,6 +141,13 @@ def test_latency_is_also_measured_against_the_champion() -> None:
     verdict = judge(slower, entrant("a"), RECORDS, DEFAULT)
     assert failed(verdict) == ["latency"]
     assert "1.50 ms a message (champion 0.60 ms, limit 1.20 ms)" in verdict.to_markdown()
+
+
+def test_another_kind_is_slower_by_design() -> None:
+    slower = replace(entrant("b", latency_ms=15), kind="words-encoder")
+    verdict = judge(slower, replace(entrant("a"), kind="wordgrams-linear"), RECORDS, DEFAULT)
+    assert verdict.passed
+    assert "15.00 ms a message" in verdict.to_markdown()
 
 
 def test_the_same_version_with_the_same_scores_is_reproduced() -> None:
