@@ -19,6 +19,7 @@ SUMMARY = {
     "emotion_accuracy": "emotion, accuracy",
     "emotion_accuracy_alt": "emotion, accuracy with the second one",
 }
+_TUNED = ("finetuned", "fused", "student")  # rest on an encoder that was tuned once
 _CASCADE = {"macro_f1": "causes", "emotion_macro_f1": "emotion"}
 _PROMISES = (0.8, 0.9, 0.95)
 
@@ -73,7 +74,7 @@ def candidates_table(candidates: Sequence[Figures], part: str) -> str:
         [
             c["title"],
             *(with_interval(c[part]["summary"][name]) for name in SUMMARY),
-            f"{c['seconds']:.0f} s",
+            f"{c['seconds']:.0f} s" + (" + encoder" if c["kind"] in _TUNED else ""),
         ]
         for c in candidates
     ]
