@@ -134,8 +134,13 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
         listed = {str(name): dict(entry) for name, entry in manifest["files"].items()}
     except FileNotFoundError:
         raise BundleError(f"{str(folder)!r} has no {MANIFEST}, so it is no cxnlp model.") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except OSError as error:
         raise BundleError(f"Cannot read {str(folder / MANIFEST)!r}: {error}.") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BundleError(
+            f"{str(folder / MANIFEST)!r} is not the manifest of a cxnlp model. Give the folder of "
+            f"a model, such as models/champion."
+        ) from error
     if manifest.get("format") != FORMAT:
         raise BundleError(
             f"{str(folder)!r} has bundle format {manifest.get('format')!r}; this version of cxnlp "

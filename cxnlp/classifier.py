@@ -72,8 +72,8 @@ class Classifier:
 
     @property
     def version(self) -> str:
-        """Which version of it this is."""
-        return self.bundle.version
+        """Which version of it this is; a cascade says so, as the words alone do."""
+        return f"{self.bundle.version}.auto" if self.cascade else self.bundle.version
 
     @property
     def taxonomy(self) -> Taxonomy:
@@ -127,6 +127,8 @@ class Classifier:
         if isinstance(texts, str):
             return self._predict([texts], [ids], explain)[0]
         items = _items(texts)
+        if ids is not None and (isinstance(ids, str) or not isinstance(ids, Iterable)):
+            raise InputError(f"Expected a list of ids, one a message; got {type(ids).__name__}.")
         named = [None] * len(items) if ids is None else list(ids)
         if len(named) != len(items):
             raise InputError(f"Got {len(items)} messages and {len(named)} ids; give one id each.")
@@ -181,9 +183,16 @@ class Classifier:
         Raises
         ------
         InputError
-            For an unknown cause, a number out of range, or when the held-out messages cannot
-            support the promise.
+            For an unknown cause, a number out of range, when the held-out messages cannot
+            support the promise, or of a cascade, whose scores they are not.
         """
+        if not isinstance(recall, int | float) or not isinstance(confidence, int | float):
+            raise InputError(f"Expected numbers, got recall={recall!r}, confidence={confidence!r}.")
+        if self.cascade:
+            raise InputError(
+                "A promise rests on held-out scores of one model, and a cascade answers with two. "
+                "Load the model without mode='auto'."
+            )
         if cause not in self.classes_:
             raise InputError(f"Unknown cause {cause!r}. Known are: {', '.join(self.classes_)}.")
         scores = self.bundle.heldout.get(cause, np.zeros(0, np.float32))
@@ -193,6 +202,8 @@ class Classifier:
         self, *, recall: float, causes: Iterable[str] | None = None, confidence: float = 0.95
     ) -> Classifier:
         """The same model with thresholds that promise a recall for some causes (default: all)."""
+        if isinstance(causes, str):
+            causes = (causes,)
         wanted = self.classes_ if causes is None else tuple(causes)
         return self.with_thresholds(
             {
@@ -296,10 +307,19 @@ def load(
     MissingExtraError
         If MLflow is asked for and not installed.
     """
+    if source is not None and not isinstance(source, str | os.PathLike):
+        raise InputError(
+            f"Expected the name or folder of a model, got {type(source).__name__}. Examples: "
+            f"load(), load('fast'), load('models/champion')."
+        )
     if source in ("fast", "auto"):
+        if mode not in (None, source):
+            raise InputError(f"load({source!r}) is a mode already; mode={mode!r} contradicts it.")
         source, mode = None, str(source)
     if mode not in (None, "fast", "auto"):
         raise InputError(f"mode is {mode!r}; expected 'fast', 'auto' or nothing.")
+    if not isinstance(threads, int) or threads < 1:
+        raise InputError(f"threads must be a whole number of at least 1; got {threads!r}.")
     bundle = _bundle.load(_folder(source))
     if mode == "fast":
         return Classifier(bundle.fast or bundle)

@@ -115,7 +115,7 @@ def from_files(manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> Bundl
     if kind == LINEAR:
         return _linear(manifest, model, arrays)
     fast = _linear(
-        {**manifest, "kind": LINEAR},
+        {**manifest, "kind": LINEAR, "version": f"{manifest['version']}.fast"},
         json.loads(files[_FAST_MODEL]),
         _arrays_from(files[_FAST_WEIGHTS]),
     )

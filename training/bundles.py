@@ -78,6 +78,7 @@ def make_bundle(
     heldout: Sequence[Record],
     name: str = "cxnlp",
     info: dict[str, Any] | None = None,
+    fast_info: dict[str, Any] | None = None,
 ) -> bundles.Bundle:
     """A bundle of a trained candidate.
 
@@ -86,6 +87,9 @@ def make_bundle(
     heldout
         Labelled messages that it was not trained on; promises of recall and the boundary of a
         cascade rest on them.
+
+    info, fast_info
+        Facts for people about the model, and about its words' part where it has one.
 
     Raises
     ------
@@ -103,7 +107,7 @@ def make_bundle(
     fast, boundary = None, None
     if trained.fast is not None:
         fast = make_bundle(
-            trained.fast, taxonomy, version=version, heldout=heldout, name=name, info=info
+            trained.fast, taxonomy, version=version, heldout=heldout, name=name, info=fast_info
         )
         points = cascade_curve(trained.fast.score(texts), scored, truth, trained.rule, taxonomy)
         boundary = chosen_boundary(points)

@@ -132,13 +132,8 @@ def run_candidates(
         corpus.taxonomy,
         version=version,
         heldout=parts["dev"],
-        info={
-            "title": winner.config.title,
-            "trained_on": report["data"],
-            "test": next(c for c in candidates if c["name"] == winner.config.name)["test"][
-                "summary"
-            ],
-        },
+        info=_info(winner.config.name, report),
+        fast_info=_info(next(iter(alone), winner.config.name), report),
     )
     model = Classifier(bundle)
     report["promises"] = reports.promises(model)
@@ -271,6 +266,16 @@ def latency_ms(model: Classifier, texts: Sequence[str], *, repeats: int = 3) -> 
 def size_mb(outcome: Outcome) -> float:
     """Megabytes of the run's bundle."""
     return folder_size(outcome.folder / "bundle")
+
+
+def _info(name: str, report: dict[str, Any]) -> dict[str, Any]:
+    """What a bundle tells of a candidate."""
+    own = next(c for c in report["candidates"] if c["name"] == name)
+    return {
+        "title": own["title"],
+        "trained_on": report["data"],
+        "test": own["test"]["summary"],
+    }
 
 
 def _cascade(winner: Trained, parts: dict[str, list[Record]], taxonomy: Taxonomy) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def test_a_file_outside_the_folder_is_never_read(copy: Path) -> None:
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"files": 3}'])
 def test_a_broken_manifest_is_a_clear_error(copy: Path, content: str) -> None:
     (copy / "manifest.json").write_text(content)
-    with pytest.raises(BundleError, match="Cannot read"):
+    with pytest.raises(BundleError, match="is not the manifest of a cxnlp model"):
         bundles.load(copy)
 
 

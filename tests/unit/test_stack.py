@@ -134,3 +134,40 @@ def test_a_missing_or_altered_part_is_named(stacked: Path, tmp_path: Path, name:
     (copy / name).unlink()
     with pytest.raises(BundleError, match=f"lacks the file {name!r}"):
         cxnlp.load(copy)
+
+
+def test_each_mode_says_which_it_is(stacked: Path) -> None:
+    versions = [
+        cxnlp.load(stacked, mode=m).predict("hallo").model_version for m in (None, "fast", "auto")
+    ]
+    assert versions == ["0.0.1", "0.0.1.fast", "0.0.1.auto"]
+
+
+def test_a_cascade_makes_no_promise(stacked: Path) -> None:
+    with pytest.raises(InputError, match="Load the model without mode='auto'"):
+        cxnlp.load(stacked, mode="auto").with_promise(recall=0.5)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"source": 5}, "Expected the name or folder of a model, got int"),
+        ({"source": "fast", "mode": "auto"}, "mode='auto' contradicts it"),
+        ({"threads": 0}, "whole number of at least 1; got 0"),
+        ({"threads": "2"}, "got '2'"),
+    ],
+)
+def test_wrong_arguments_are_told(given: dict, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        cxnlp.load(**given)
+
+
+def test_ids_and_promises_of_the_wrong_type_are_told(tiny_bundle: Path) -> None:
+    model = cxnlp.load(tiny_bundle)
+    for ids in (3, "ab"):
+        with pytest.raises(InputError, match="Expected a list of ids"):
+            model.predict(["a", "b"], ids=ids)
+    with pytest.raises(InputError, match="Expected numbers, got recall='x'"):
+        model.with_promise(recall="x")
+    lowered = model.with_promise(recall=0.3, causes="billing", confidence=0.5)
+    assert lowered.thresholds["delivery"] == model.thresholds["delivery"]
