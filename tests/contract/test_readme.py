@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import doctest
+import json
 import re
 import shlex
 from pathlib import Path
 
 import pytest
 
+import cxnlp
 import cxnlp.cli
 import training.__main__
 
@@ -61,3 +63,17 @@ def test_make_targets_exist() -> None:
     makefile = (README.parent / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"^make (\w+)", TEXT, re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_answer_to_curl_is_the_wire_form() -> None:
+    asked = json.loads(re.search(r"-d '(\{.*?\})'", TEXT)[1])  # type: ignore[index]
+    shown = json.loads(re.search(r"```json\n(.*?)```", TEXT, re.DOTALL)[1])  # type: ignore[index]
+    answer = cxnlp.load().predict(asked["text"]).to_dict()
+    # Another processor rounds the encoder's arithmetic otherwise.
+    for part, scores in answer["scores"].items():
+        assert shown["scores"][part] == pytest.approx(scores, abs=0.05)
+    for record in (answer, shown):
+        del record["scores"]
+        for one in (*record["causes"], record["emotion"]):
+            one["score"] = round(one["score"], 1)
+    assert shown == answer
