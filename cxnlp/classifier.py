@@ -289,12 +289,13 @@ def load(
     ----------
     source
         Nothing or ``"champion"``: the model that comes with the package; ``"fast"`` or
-        ``"auto"``: that model in this mode. A path: a bundle's folder. ``"models:/name@alias"`` or ``"models:/name/version"``:
-        a model registered in MLflow (extra ``mlflow``; the store is MLflow's own setting).
+        ``"auto"``: that model in this mode. A path: a bundle's folder. ``"models:/name@alias"``
+        or ``"models:/name/version"``: a model registered in MLflow (extra ``mlflow``; the store
+        is MLflow's own setting).
     mode
         Of a model of two parts (words and an encoder): nothing for the whole model, ``"fast"``
-        for its words alone, at some fifty times the speed, ``"auto"`` for a cascade in which
-        the whole model is asked only where the fast part is unsure.
+        for its words alone, which is many times as fast, ``"auto"`` for a cascade in which the
+        whole model is asked only where the fast part is unsure.
     threads
         Messages that an encoder reads at the same time.
 

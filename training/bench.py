@@ -53,10 +53,6 @@ def _train_nothing(texts: list[str], truth: Truth, corpus: Corpus, folder: Path)
     """The shipped model is measured as it is."""
 
 
-def _load_shipped(mode: str | None) -> Callable[[Path], Score]:
-    return lambda folder: _shipped(mode)
-
-
 def _shipped(mode: str | None) -> Score:
     import cxnlp
 
@@ -173,9 +169,9 @@ def _load_encoder(folder: Path) -> Score:
 
 
 PEERS = {
-    "fast": Peer('cxnlp, `load("fast")`', _train_nothing, _load_shipped("fast")),
-    "default": Peer("cxnlp, `load()`", _train_nothing, _load_shipped(None)),
-    "auto": Peer('cxnlp, `load("auto")`', _train_nothing, _load_shipped("auto")),
+    "fast": Peer('cxnlp, `load("fast")`', _train_nothing, lambda folder: _shipped("fast")),
+    "default": Peer("cxnlp, `load()`", _train_nothing, lambda folder: _shipped(None)),
+    "auto": Peer('cxnlp, `load("auto")`', _train_nothing, lambda folder: _shipped("auto")),
     "tfidf": Peer(
         "scikit-learn TF-IDF, one-vs-rest logistic regression", _train_tfidf, _load_tfidf
     ),

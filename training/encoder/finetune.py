@@ -326,16 +326,3 @@ def logits_from(
             x = model.run(x, mask, frozen, len(model.layers))
             found[batch] = model.pool(x, mask).numpy()
     return found
-
-
-def logits_of(
-    model: Encoder, base: Base, texts: Sequence[str], *, max_tokens: int = 256
-) -> NDArray[np.float32]:
-    """Logits (n, K) of prepared texts."""
-    ids = encode(base, texts, max_tokens)
-    found = np.zeros((len(ids), len(model.bias)), np.float32)
-    with torch.inference_mode():
-        for rows in by_length([len(row) for row in ids], 32):
-            tokens, mask = pad([ids[i] for i in rows], model.pad)
-            found[rows] = model(tokens, mask).numpy()
-    return found
