@@ -30,6 +30,7 @@ from training.corpus import DATA, Corpus, load_corpus
 from training.encoder.command import CONFIG as ENCODER_CONFIG
 from training.encoder.command import tune
 from training.encoder.tuned import FOLDER as ENCODER
+from training.encoder.tuned import read_tuned
 from training.gate import Entrant, Verdict, judge
 from training.metrics import Truth, decided, paired_bootstrap, summary_vector
 from training.registry import Store, settle, withdrawn
@@ -116,10 +117,11 @@ def check(options: Namespace) -> int:
 
 def train(options: Namespace) -> int:
     """Train one candidate on labelled messages of one's own."""
-    corpus = _own_corpus(options)
     config = read_config(options.config)
     if options.encoder is not None:
+        read_tuned(options.encoder)  # a wrong folder is told before a large table is read
         config = replace(config, params={**config.params, "encoder": str(options.encoder)})
+    corpus = _own_corpus(options)
     with bar() as progress:
         outcome = run_candidates([config], corpus, jobs=options.jobs, progress=progress)
     logged = tracking.log_run(outcome, None, corpus)
@@ -183,7 +185,9 @@ def compare(options: Namespace) -> int:
             title,
             reports.short(a[i]),
             reports.short(b[i]),
-            f"{b[i] - a[i]:+.3f} ({low[i]:+.3f} to {high[i]:+.3f})",
+            "too few cases"
+            if np.isnan(low[i])
+            else f"{b[i] - a[i]:+.3f} ({low[i]:+.3f} to {high[i]:+.3f})",
         ]
         for i, title in enumerate(reports.SUMMARY.values())
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -51,8 +52,8 @@ def with_interval(figure: Figures) -> str:
 
 
 def short(value: float | None) -> str:
-    """Two decimals without the leading zero; ``n/a`` for nothing."""
-    if value is None:
+    """Two decimals without the leading zero; ``n/a`` for nothing, and for nan."""
+    if value is None or math.isnan(value):
         return "n/a"
     text = f"{value:.2f}"
     return text[1:] if text.startswith("0") else text

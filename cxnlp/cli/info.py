@@ -104,7 +104,8 @@ def _megabytes(source: str | None) -> float | None:
     """Size on disk of a model that lies in a folder."""
     from cxnlp.classifier import _CHAMPIONS
 
-    folders = _CHAMPIONS if source in (None, "champion") else (Path(source or ""),)
+    shipped = source in (None, "champion", "fast", "auto")  # modes of one folder
+    folders = _CHAMPIONS if shipped else (Path(source or ""),)
     for folder in folders:
         if folder.is_dir():
             return round(sum(f.stat().st_size for f in folder.iterdir()) / 1e6, 2)

@@ -28,6 +28,7 @@ def tune(options: Namespace, corpus: Corpus) -> int:
     records = corpus.part("train")
     pairs = corpus.pairs_of("train")
     sides = [side for pair in pairs for side in (pair.a, pair.b)]
+    dev = corpus.part("dev")
     groups = corpus.groups_of(records) + [pair.id for pair in pairs for _ in (0, 1)]
     with bar() as progress:
         tuned = tune_encoder(
@@ -38,6 +39,10 @@ def tune(options: Namespace, corpus: Corpus) -> int:
             _settings(config.get("settings", {})),
             groups=groups,
             words=common_words(),
+            held_out=(
+                model_texts([record.text for record in dev]),
+                Truth.of(dev, corpus.taxonomy),
+            ),
             facts={"corpus": corpus.digest},
             jobs=options.jobs,
             progress=progress,

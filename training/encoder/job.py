@@ -13,13 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cxnlp.calibrate import sigmoid
 from cxnlp.errors import MissingExtraError
+from cxnlp.features.encoder import Encoder
 from cxnlp.labels import Taxonomy
 from training.encoder.base import Base
 from training.encoder.tuned import Tuned, text_key
 from training.encoder.vocabulary import add_placeholders, prune
 from training.fit import fold_of
-from training.metrics import Truth
+from training.metrics import Truth, average_precision, f1
+from training.tune import best_thresholds
 
 CACHE = Path(".cache") / "tuning"
 FOLDS = 3
@@ -34,6 +37,7 @@ def tune_encoder(
     *,
     groups: Sequence[str],
     words: Sequence[str] = (),
+    held_out: tuple[Sequence[str], Truth] | None = None,
     facts: dict[str, Any] | None = None,
     jobs: int = 2,
     cache: Path = CACHE,
@@ -49,6 +53,8 @@ def tune_encoder(
         The training split; messages of one group stay in one fold.
     words
         Further words whose pieces stay in the vocabulary.
+    held_out
+        Prepared texts and labels on which to measure what int8 costs; nothing is learnt of them.
     settings
         A `training.encoder.finetune.Settings`.
     jobs
@@ -60,7 +66,7 @@ def tune_encoder(
 
     require_torch()
     from training.encoder.finetune import bottom_states, encode
-    from training.encoder.network import Encoder
+    from training.encoder.network import Encoder as Network
 
     start = time.perf_counter()
     small = add_placeholders(prune(base, [*texts, *words]))
@@ -71,7 +77,7 @@ def tune_encoder(
     lengths = np.array([len(row) for row in ids], dtype=np.int64)
     kept = folder / "bottom.npy"
     if not kept.is_file():
-        model = Encoder(small, settings.layers, columns)
+        model = Network(small, settings.layers, columns)
         fresh = folder / "bottom.part.npy"
         np.save(fresh, bottom_states(model, ids, settings.frozen, progress).states)
         fresh.replace(kept)
@@ -90,6 +96,10 @@ def tune_encoder(
             graph = whole
         else:
             crossfit[fold == f] = logits
+    if held_out is not None:
+        whole = (folder / "float.onnx").read_bytes()
+        cost = quantisation_cost(whole, graph, small.tokenizer, *held_out)
+        facts = {**(facts or {}), "quantisation": cost}
     return Tuned(
         graph=graph,
         tokenizer=small.tokenizer,
@@ -127,7 +137,8 @@ def _one(
 
     torch.set_num_threads(1)
     result = folder / f"fold-{f}.npy"
-    if result.is_file():
+    whole_graph = folder / "float.onnx"
+    if result.is_file() and (f >= 0 or whole_graph.is_file()):
         stored = np.load(result)
         return f, (None if f < 0 else stored), (stored.tobytes() if f < 0 else b"")
     bottom = Bottom(np.load(folder / "bottom.npy", mmap_mode="r"), lengths)
@@ -150,18 +161,48 @@ def _one(
         np.save(fresh, logits)
         fresh.replace(result)
         return f, logits, b""
-    graph = quantise(
-        build(
-            weights_of(model),
-            layers=len(settings.layers),
-            heads=base.heads,
-            eps=base.eps,
-            first_position=base.first_position,
-        )
+    whole = build(
+        weights_of(model),
+        layers=len(settings.layers),
+        heads=base.heads,
+        eps=base.eps,
+        first_position=base.first_position,
     )
+    whole_graph.write_bytes(whole.SerializeToString())
+    graph = quantise(whole)
     np.save(fresh, np.frombuffer(graph, np.uint8))
     fresh.replace(result)
     return f, None, graph
+
+
+def quantisation_cost(
+    whole: bytes, small: bytes, tokenizer: str, texts: Sequence[str], truth: Truth
+) -> dict[str, Any]:
+    """What a graph in int8 loses against the same one in floating point, on messages unseen.
+
+    Thresholds are those that suit the floating point best, so the difference is not tuned away.
+    """
+    scored = {
+        name: _scores(Encoder(graph, tokenizer).logits(texts), truth.causes.shape[1])
+        for name, graph in (("float", whole), ("int8", small))
+    }
+    thresholds = np.array(best_thresholds(truth.causes, scored["float"][0]))
+
+    def figures(causes: NDArray[Any], emotions: NDArray[Any]) -> dict[str, float]:
+        return {
+            "mean_ap": round(
+                float(np.nanmean([*map(average_precision, truth.causes.T, causes.T)])), 4
+            ),
+            "causes_f1": round(float(f1(truth.causes, causes >= thresholds).mean()), 4),
+            "emotion_accuracy": round(float((emotions.argmax(1) == truth.emotion).mean()), 4),
+        }
+
+    return {"messages": len(texts), **{name: figures(*both) for name, both in scored.items()}}
+
+
+def _scores(logits: NDArray[np.float32], causes: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Scores of causes, the complaint's included, and logits of emotions."""
+    return sigmoid(logits[:, :causes]) * sigmoid(logits[:, -1:]), logits[:, causes:-1]
 
 
 def _note(path: Path, line: str) -> None:
