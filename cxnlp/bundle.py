@@ -24,7 +24,8 @@ from typing import Any
 from cxnlp.contents import KINDS, Bundle, from_files, to_files
 from cxnlp.errors import BundleError, CxnlpError
 
-FORMAT = 1
+FORMAT = 2
+READABLE = (1, 2)
 MANIFEST = "manifest.json"
 
 __all__ = ["FORMAT", "MANIFEST", "Bundle", "load", "replace_folder", "save", "verify"]
@@ -141,10 +142,10 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
             f"{str(folder / MANIFEST)!r} is not the manifest of a cxnlp model. Give the folder of "
             f"a model, such as models/champion."
         ) from error
-    if manifest.get("format") != FORMAT:
+    if manifest.get("format") not in READABLE:
         raise BundleError(
             f"{str(folder)!r} has bundle format {manifest.get('format')!r}; this version of cxnlp "
-            f"reads format {FORMAT}. Upgrade cxnlp, or train the model again."
+            f"reads formats {READABLE[0]} to {READABLE[-1]}. Upgrade cxnlp, or train the model again."
         )
     if manifest.get("kind") not in KINDS:
         raise BundleError(

@@ -144,6 +144,17 @@ def _encoder(facts: Figures) -> str:
         f"layers kept ({facts['parameters'] / 1e6:.0f} million weights, int8), fine-tuned on "
         f"{facts['messages']:,} messages in {facts['seconds'] / 60:.0f} minutes, once for every fold "
         f"and once on all. Words and encoder are stacked: calibration has a slope for each."
+        + (_quantisation(facts["quantisation"]) if "quantisation" in facts else "")
+    )
+
+
+def _quantisation(cost: Figures) -> str:
+    whole, small = cost["float"], cost["int8"]
+    return (
+        f" What int8 costs the encoder, on {cost['messages']:,} messages of the dev split: causes "
+        f"mean AP {whole['mean_ap']:.3f} in floating point and {small['mean_ap']:.3f} in int8, "
+        f"macro-F1 {whole['causes_f1']:.3f} and {small['causes_f1']:.3f}, emotion accuracy "
+        f"{whole['emotion_accuracy']:.3f} and {small['emotion_accuracy']:.3f}."
     )
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from cxnlp.errors import TrainingError
 from cxnlp.record import Record
+from training.measure import share_with_a_run, words
 
 PUBLIC = ("review", "social")
 FOLDS = 5
@@ -99,6 +100,9 @@ class Manner:
         The same when the counts of words and sentences are hidden.
     auc_matched
         The same when each subsample has the lengths of the real messages.
+    shared_real, shared_composed
+        Share of the ``n`` messages of a kind that have six words in a row in common with another
+        of them, the mean over the subsamples.
     towards_real, towards_composed
         The traits each way that add most to the gap, strongest first.
     """
@@ -108,6 +112,8 @@ class Manner:
     spread: float
     auc_without_length: float
     auc_matched: float
+    shared_real: float
+    shared_composed: float
     towards_real: tuple[Trait, ...]
     towards_composed: tuple[Trait, ...]
 
@@ -117,6 +123,8 @@ class Manner:
             f"manner: AUC {self.auc:.3f} (±{self.spread:.3f}) on {self.n} real and {self.n} composed",
             f"  without length {self.auc_without_length:.3f}, at the same lengths "
             f"{self.auc_matched:.3f}; .5 cannot be told apart",
+            f"  six words in a row shared: {self.shared_real:.1%} of real, "
+            f"{self.shared_composed:.1%} of composed",
         ]
         for title, traits in (
             ("real ones have more of", self.towards_real),
@@ -248,6 +256,11 @@ def compare(records: Sequence[Record], real: Path | Sequence[str], *, top: int =
             for rows, other in zip(real_rows, choice, strict=True)
         ]
 
+    tokens = [words(text) for text in (*genuine, *composed)]
+
+    def shared(choice: Sequence[NDArray[np.int64]]) -> float:
+        return float(np.mean([share_with_a_run([tokens[i] for i in some]) for some in choice]))
+
     main = auc(drawn, length=True)
     strongest = table.strongest(len(genuine))
     return Manner(
@@ -256,6 +269,8 @@ def compare(records: Sequence[Record], real: Path | Sequence[str], *, top: int =
         spread=float(np.std(main)),
         auc_without_length=float(np.mean(auc(drawn, length=False))),
         auc_matched=float(np.mean(auc(matched, length=True))),
+        shared_real=shared(real_rows),
+        shared_composed=shared(drawn),
         towards_real=tuple(t for t in strongest if t.weight > 0)[:top],
         towards_composed=tuple(t for t in reversed(strongest) if t.weight < 0)[:top],
     )

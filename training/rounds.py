@@ -52,8 +52,14 @@ def by_round(config: Config, corpus: Corpus, sets: dict[str, Sequence[Record]], 
         alone = [r for r in corpus.records if round_of(r) == last]
         figures = measure(config, some, corpus, sets)
         rows.append([f"{last}", f"{len(some):,}", *_cells(figures), short(_manner(alone, real))])
-    return table(
+    found = table(
         ["rounds up to", "messages to train", *_header(sets), "manner AUC of this round"], rows
+    )
+    every = compare(corpus.records, real)
+    return (
+        f"{found}\n\nOf all rounds together the manner AUC is {short(every.auc)}. Among {every.n} "
+        f"reviews and posts, {every.shared_composed:.1%} of the composed ones have six words in a "
+        f"row in common with another of them, and {every.shared_real:.1%} of the real ones."
     )
 
 

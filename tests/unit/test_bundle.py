@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load as load_arrays
+from safetensors.numpy import save as save_arrays
 
 from cxnlp import bundle as bundles
+from cxnlp.contents import _in_a_byte
 from cxnlp.errors import BundleError
 
 
@@ -59,9 +63,39 @@ def test_an_extra_file_is_refused(copy: Path) -> None:
         bundles.load(copy)
 
 
+def test_a_model_of_format_1_with_weights_in_half_precision_is_read(copy: Path) -> None:
+    new = bundles.load(copy)
+    path = copy / "weights.safetensors"
+    arrays = load_arrays(path.read_bytes())
+    arrays["weights"] = new.scorer.weights.astype(np.float16)
+    del arrays["scale"]
+    path.write_bytes(save_arrays(arrays))
+    manifest = json.loads((copy / "manifest.json").read_text())
+    sha = hashlib.sha256(path.read_bytes()).hexdigest()
+    manifest["files"][path.name] = {"sha256": sha, "bytes": path.stat().st_size}
+    edit_manifest(copy, format=1, files=manifest["files"])
+    texts = ["De monteur kwam niet", "bedankt voor de snelle hulp"]
+    assert np.allclose(bundles.load(copy).scorer.logits(texts), new.scorer.logits(texts), atol=0.01)
+
+
+def test_weights_lose_little_in_a_byte() -> None:
+    random = np.random.default_rng(3)
+    weights = (random.normal(size=(500, 17)) * random.lognormal(size=(500, 1))).astype(np.float32)
+    weights[0], weights[1] = 0, 1e-9
+    files = _in_a_byte(weights)
+    assert files["weights"].dtype == np.int8
+    back = files["weights"] * files["scale"].astype(np.float32)[:, None]
+    assert np.all(np.abs(back - weights) <= np.abs(weights).max(axis=1, keepdims=True) / 200 + 1e-8)
+    again = _in_a_byte(back)
+    assert np.array_equal(again["weights"], files["weights"])
+    assert np.array_equal(again["scale"], files["scale"])
+
+
 def test_an_unknown_format_is_refused(copy: Path) -> None:
     edit_manifest(copy, format=99)
-    with pytest.raises(BundleError, match="bundle format 99; this version of cxnlp reads format 1"):
+    with pytest.raises(
+        BundleError, match="bundle format 99; this version of cxnlp reads formats 1 to 2"
+    ):
         bundles.load(copy)
 
 

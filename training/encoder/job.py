@@ -202,7 +202,9 @@ def quantisation_cost(
 
 def _scores(logits: NDArray[np.float32], causes: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Scores of causes, the complaint's included, and logits of emotions."""
-    return sigmoid(logits[:, :causes]) * sigmoid(logits[:, -1:]), logits[:, causes:-1]
+    x = logits.astype(np.float64)
+    causes_given = sigmoid(x[:, :causes]) * sigmoid(x[:, -1:])
+    return causes_given, x[:, causes:-1]
 
 
 def _note(path: Path, line: str) -> None:

@@ -107,10 +107,14 @@ def test_the_whole_job_scores_each_message_by_one_that_did_not_see_it(tmp_path: 
         quick,
         groups=[row.id for row in ROWS],
         jobs=1,
+        held_out=(TEXTS, TRUTH),
         cache=tmp_path / "cache",
         progress=lambda what, done, total: said.append(what),
     )
     assert "whole training split" in said
+    cost = tuned.facts["quantisation"]
+    assert cost["messages"] == len(TEXTS)
+    assert cost["int8"]["mean_ap"] == pytest.approx(cost["float"]["mean_ap"], abs=0.1)
     assert set(tuned.crossfit) == {text_key(text) for text in TEXTS}
     honest, own = honest_logits(tuned, TEXTS), tuned.encoder.logits(TEXTS)
     assert not np.allclose(honest, own, atol=1e-2)
