@@ -172,8 +172,8 @@ def _linear_arrays(bundle: Bundle) -> dict[str, NDArray[Any]]:
     scorer = _scorer_of(bundle)
     return {
         "keys": scorer.block.keys,
-        "idf": scorer.block.idf,
-        "is_char": scorer.block.is_char,
+        "idf": scorer.block.idf.astype(np.float16),
+        "is_char": np.packbits(scorer.block.is_char),
         **_in_a_byte(scorer.weights),
         "bias": scorer.bias,
         **_common_arrays(bundle),
@@ -201,12 +201,16 @@ def _linear(
     manifest: Mapping[str, Any], model: dict[str, Any], arrays: dict[str, NDArray[Any]]
 ) -> Bundle:
     rows, columns = len(arrays["keys"]), len(arrays["bias"])
+    if "scale" in arrays:  # not in a model of bundle format 1, which is larger
+        arrays = {
+            **arrays,
+            "weights": arrays["weights"] * arrays["scale"].astype(np.float32)[:, None],
+            "idf": arrays["idf"].astype(np.float32),
+            "is_char": np.unpackbits(arrays["is_char"], count=rows).astype(bool),
+        }
     for name, shape in (("weights", (rows, columns)), ("idf", (rows,)), ("is_char", (rows,))):
         if arrays[name].shape != shape:
             raise ValueError(f"{name} has shape {arrays[name].shape}, expected {shape}")
-    weights = arrays["weights"]
-    if "scale" in arrays:  # not in a model of bundle format 1, whose weights are float16
-        weights = weights * arrays["scale"].astype(np.float32)[:, None]
     features = model["features"]
     low, high = features["char_sizes"]
     words, letters = features["floor"]
@@ -218,7 +222,7 @@ def _linear(
         gap=int(features["gap"]),
         floor=(float(words), float(letters)),
     )
-    scorer = LinearScorer(block, weights, arrays["bias"])
+    scorer = LinearScorer(block, arrays["weights"], arrays["bias"])
     if arrays["intercept"].shape != arrays["bias"].shape:
         raise ValueError(f"bias has {columns} columns, intercept {arrays['intercept'].shape}")
     return _bundle(manifest, model, arrays, scorer, parts=1)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxnlp.errors import MissingExtraError
+from cxnlp.features.encoder import WINDOW
 
 _MS = "com.microsoft"
 
@@ -58,6 +59,8 @@ def build(
 
     g = _Graph()
     w = {name: values.astype(np.float32) for name, values in weights.items()}
+    # A window is all that is read at once, so no later place is ever looked up.
+    positions = w["position.weight"][: first_position + WINDOW]
     hidden = w["norm.weight"].shape[0]
     labels = w["bias"].shape[0]
     g.weight("zero", np.array([0], np.int64))
@@ -65,9 +68,7 @@ def build(
     g.add("Shape", ["ids"], "length")
     g.add("Add", ["length", "first"], "last")
     words = g.add("Gather", [g.weight("word", w["word.weight"]), "ids"], "words")
-    places = g.add(
-        "Slice", [g.weight("position", w["position.weight"]), "first", "last", "zero"], "places"
-    )
+    places = g.add("Slice", [g.weight("position", positions), "first", "last", "zero"], "places")
     g.add("Add", [words, places], "embedded")
     g.add("Unsqueeze", ["embedded", "zero"], "row")
     x = g.add(
