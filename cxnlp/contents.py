@@ -4,6 +4,11 @@ A linear model is ``model.json`` (taxonomy, decision rule, settings of the featu
 ``weights.safetensors`` (every array). A stacked one has these for the stack, ``encoder.onnx`` and
 ``tokenizer.json`` for its encoder, and a whole linear model as ``fast.json`` and
 ``fast.safetensors``: its words' part, which also answers alone.
+
+Arrays of a linear model with n features and K labels: ``keys`` uint32 (n,), ``idf`` float16 (n,),
+``is_char`` n flags as bits, ``weights`` int8 (n, K) to be multiplied by ``scale`` float16 (n,),
+``bias``, ``slope`` and ``intercept`` (K,), ``heldout.CAUSE`` scores. Bundle format 1 had no
+``scale``, weights in float16, rarity in float32 and flags in bytes; it is still read.
 """
 
 from __future__ import annotations

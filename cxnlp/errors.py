@@ -4,7 +4,6 @@
 
     CxnlpError                 base class, so that one ``except`` catches them all
     ├── InputError             the caller's data is not what was asked for (also a ValueError)
-    │   ├── MessageError       one message: no text, not a string
     │   ├── RecordError        one labelled record: a field is missing or wrong
     │   ├── TableError         a file or table: no such column, unreadable, unknown ending
     │   └── LabelError         a label that the taxonomy does not know
@@ -22,10 +21,6 @@ class CxnlpError(Exception):
 
 class InputError(CxnlpError, ValueError):
     """The data given is not what was asked for."""
-
-
-class MessageError(InputError):
-    """One message cannot be read: it has no text, or is not a string."""
 
 
 class RecordError(InputError):

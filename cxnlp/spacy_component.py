@@ -98,7 +98,8 @@ class Component:
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "Component":
         """Read the model from the pipeline's folder."""
-        self._model = load(path)
+        # The folder holds the whole model or its words; a cascade is a way to use it.
+        self._model = load(path, mode="auto" if self.source == "auto" else None)
         return self
 
 

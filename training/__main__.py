@@ -130,6 +130,12 @@ def build_parser() -> argparse.ArgumentParser:
     compare.add_argument("first")
     compare.add_argument("second")
     data(compare, required=False)
+    compare.add_argument(
+        "--whole",
+        action="store_true",
+        help="measure on every row of --data, none of which was trained on; otherwise on the "
+        "part that `train` leaves out",
+    )
     compare.set_defaults(call=commands.compare)
 
     promote = verb(

@@ -62,8 +62,8 @@ def model_card(report: Figures, taxonomy: Taxonomy) -> str:
         "about a customer (article 22 of the GDPR), and name the processing in the privacy "
         "statement.",
         "## Bias, risks and limitations",
-        "The training messages are composed, not collected: their situations are retold from "
-        "publicly described ones, and they are tidier and more to the point than what people really "
+        "The training messages are composed, not collected: most situations are made up, some "
+        "are retold from publicly described ones, and they are tidier and more to the point than what people really "
         "write. On real public reviews the figures are clearly lower than on the test split (see "
         "the README for the last measurement). Names, companies, amounts and numbers are masked "
         "before the model sees a text. Flemish is a part of the corpus, dialect in writing hardly; "
@@ -120,7 +120,7 @@ def model_card(report: Figures, taxonomy: Taxonomy) -> str:
             if report.get("cascade")
             else []
         ),
-        "### The human ceiling",
+        "### Agreement of two labellings",
         _agreement(report.get("agreement"), test),
         "## Environmental impact",
         _energy(report["candidates"], best),
@@ -241,10 +241,10 @@ def _agreement(agreement: Figures | None, test: Figures) -> str:
     if not agreement:
         return "Not measured in this run."
     return (
-        f"A second annotator labelled {agreement['n']:,} messages of the corpus blind: causes "
-        f"macro-F1 {r.short(agreement['causes_macro_f1'])} between the two, emotion accuracy "
+        f"{agreement['n']:,} messages of the corpus were labelled a second time, without sight of "
+        f"the first labels: causes macro-F1 {r.short(agreement['causes_macro_f1'])} between the two, emotion accuracy "
         f"{r.short(agreement['emotion_accuracy'])} ({r.short(agreement['emotion_accuracy_alt'])} "
-        f"when either's second emotion counts). No model can be shown to do better than that."
+        f"when either's second emotion counts)."
         f"\n\n{r.agreement_table(agreement, test)}"
     )
 
@@ -315,7 +315,7 @@ def evaluation_block(figures: Figures, what: str) -> str:
     )
     return (
         f"The shipped model on {what}; written by `python -m training evaluate --data FILE "
-        f"--readme`.\n\n{summary}\n\n{r.causes_table(figures)}\n\n{r.emotions_table(figures)}"
+        f"--readme WHAT`.\n\n{summary}\n\n{r.causes_table(figures)}\n\n{r.emotions_table(figures)}"
     )
 
 

@@ -134,7 +134,8 @@ def train(options: Namespace) -> int:
         f"\nModel: {options.output}    report: {outcome.folder / 'report.md'}    MLflow: {logged.uri}"
     )
     print(
-        f"Next: python -m training compare models/champion {options.output} --data {options.data}"
+        f"Next: python -m training compare models/champion {options.output} --data {options.data}, "
+        f"with the same column options"
     )
     return 0
 
@@ -165,7 +166,7 @@ def compare(options: Namespace) -> int:
     """Measure two models on the same messages, with the interval of the difference."""
     first, second = cxnlp.load(options.first), cxnlp.load(options.second)
     _same_labels(first, second)
-    records, what = _records(options, first.taxonomy)
+    records, what = _records(options, first.taxonomy, test_only=not options.whole)
     truth = Truth.of(records, first.taxonomy)
     scored = [score(model, records) for model in (first, second)]
     answers = [decided(m.bundle.rule, s) for m, s in zip((first, second), scored, strict=True)]

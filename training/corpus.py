@@ -1,7 +1,7 @@
 """The corpus: labelled messages with their splits, cast and cached by Hugging Face `datasets`.
 
-A corpus folder holds ``messages/*.jsonl`` (one record a line), ``splits.json`` and, for tests,
-``contrast.jsonl``. The Arrow cache is kept by content: a changed file, taxonomy or reading rule
+A corpus folder holds ``messages/*.jsonl`` (one record a line), ``splits.json`` and
+``contrast.jsonl``, pairs of which seven in ten are trained on and three are for tests. The Arrow cache is kept by content: a changed file, taxonomy or reading rule
 gives a new entry, an old one is never mistaken for it.
 """
 

@@ -181,7 +181,7 @@ def promises_table(found: Figures) -> str:
 
 
 def agreement_table(agreement: Figures, figures: Figures) -> str:
-    """Two labellers beside a model: F1 and kappa between people, F1 of the model."""
+    """Two labellings beside a model: F1 and kappa between them, F1 of the model."""
     rows = [
         [
             f"`{cause}`",

@@ -65,15 +65,22 @@ def test_make_targets_exist() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
-def test_the_answer_to_curl_is_the_wire_form() -> None:
+def test_the_answer_to_curl_is_what_the_server_gives() -> None:
+    from starlette.testclient import TestClient
+
+    from cxnlp.server.app import create_app
+    from cxnlp.server.settings import Settings
+
     asked = json.loads(re.search(r"-d '(\{.*?\})'", TEXT)[1])  # type: ignore[index]
     shown = json.loads(re.search(r"```json\n(.*?)```", TEXT, re.DOTALL)[1])  # type: ignore[index]
-    answer = cxnlp.load().predict(asked["text"]).to_dict()
+    with TestClient(create_app(Settings())) as client:
+        answer = client.post("/predict", json=asked).json()
     # Another processor rounds the encoder's arithmetic otherwise.
-    for part, scores in answer["scores"].items():
-        assert shown["scores"][part] == pytest.approx(scores, abs=0.05)
-    for record in (answer, shown):
-        del record["scores"]
-        for one in (*record["causes"], record["emotion"]):
-            one["score"] = round(one["score"], 1)
+    for mine, theirs in zip(shown["predictions"], answer["predictions"], strict=True):
+        for part, scores in theirs["scores"].items():
+            assert mine["scores"][part] == pytest.approx(scores, abs=0.05)
+        for record in (mine, theirs):
+            del record["scores"]
+            for one in (*record["causes"], record["emotion"]):
+                one["score"] = round(one["score"], 1)
     assert shown == answer

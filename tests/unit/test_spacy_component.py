@@ -151,3 +151,12 @@ def test_without_spacy() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "needs the package 'spacy'" in done.stderr
     assert 'pip install "cxnlp[spacy]"' in done.stderr
+
+
+def test_a_cascade_is_still_one_after_it_was_written_and_read(tmp_path: Path) -> None:
+    made = spacy.blank("nl")
+    made.add_pipe("cxnlp", config={"model": "auto"})
+    version = made(TEXTS[0])._.cxnlp["model"]["version"]
+    made.to_disk(tmp_path / "nlp")
+    assert spacy.load(tmp_path / "nlp")(TEXTS[0])._.cxnlp["model"]["version"] == version
+    assert version.endswith(".auto")

@@ -111,8 +111,12 @@ def test_evaluate_prints_figures_with_n(
 def test_compare_prints_the_difference(
     own: Path, trained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    assert main(["compare", str(trained), str(trained), *columns(own), "--whole"]) == 0
+    whole = capsys.readouterr().out
+    assert "n=420" in whole
+    assert "+0.000 (+0.000 to +0.000)" in whole
     assert main(["compare", str(trained), str(trained), *columns(own)]) == 0
-    assert "+0.000 (+0.000 to +0.000)" in capsys.readouterr().out
+    assert "On the test split of export.csv, n=42;" in capsys.readouterr().out
 
 
 def test_promote_and_the_ledger(
