@@ -88,6 +88,7 @@ def replace_folder(fresh: Path, folder: Path) -> None:
         fresh.replace(folder)
         return
     old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+    old.rmdir()  # a name that is free: Windows moves onto nothing that exists
     folder.replace(old)
     try:
         fresh.replace(folder)

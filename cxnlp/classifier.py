@@ -129,7 +129,7 @@ class Classifier:
         items = _items(texts)
         if ids is not None and (isinstance(ids, str) or not isinstance(ids, Iterable)):
             raise InputError(f"Expected a list of ids, one a message; got {type(ids).__name__}.")
-        named = [None] * len(items) if ids is None else list(ids)
+        named = [None] * len(items) if ids is None else _items(ids)
         if len(named) != len(items):
             raise InputError(f"Got {len(items)} messages and {len(named)} ids; give one id each.")
         # In parts, so that what is in between need not be held for all messages at a time.

@@ -179,17 +179,25 @@ def _linear_arrays(bundle: Bundle) -> dict[str, NDArray[Any]]:
         "keys": scorer.block.keys,
         "idf": scorer.block.idf.astype(np.float16),
         "is_char": np.packbits(scorer.block.is_char),
-        **_in_a_byte(scorer.weights),
+        **in_a_byte(scorer.weights),
         "bias": scorer.bias,
         **_common_arrays(bundle),
     }
 
 
-def _in_a_byte(weights: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    """Weights as int8 with a scale a feature: half the size, and scores move by under .005."""
+def in_a_byte(weights: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """Weights (n, K) as int8 with a scale a feature, float16 (n,).
+
+    What `out_of_a_byte` makes of them comes out the same when it is written again.
+    """
     scale = (np.abs(weights).max(axis=1) / 127).astype(np.float16)
     whole = np.where(scale > 0, scale, 1).astype(np.float32)[:, None]
     return {"weights": np.rint(weights / whole).clip(-127, 127).astype(np.int8), "scale": scale}
+
+
+def out_of_a_byte(arrays: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
+    """Weights, shape (n, K), of what `in_a_byte` gave."""
+    return np.asarray(arrays["weights"] * arrays["scale"].astype(np.float32)[:, None])
 
 
 def _scorer_of(bundle: Bundle) -> LinearScorer:
@@ -209,7 +217,7 @@ def _linear(
     if "scale" in arrays:  # not in a model of bundle format 1, which is larger
         arrays = {
             **arrays,
-            "weights": arrays["weights"] * arrays["scale"].astype(np.float32)[:, None],
+            "weights": out_of_a_byte(arrays),
             "idf": arrays["idf"].astype(np.float32),
             "is_char": np.unpackbits(arrays["is_char"], count=rows).astype(bool),
         }

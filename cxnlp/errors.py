@@ -49,6 +49,11 @@ class MissingExtraError(CxnlpError, ImportError):
         )
         self.package = package
         self.extra = extra
+        self.purpose = purpose
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str, str]]:
+        # A worker process sends it to the one that asked.
+        return MissingExtraError, (self.package, self.extra, self.purpose)
 
 
 class TrainingError(CxnlpError):

@@ -81,7 +81,7 @@ class LinearScorer:
         return WordMemory(self._of_words, 2 * (len(self.bias) + 1))
 
     def _memory(self) -> WordMemory:
-        if len(self._words) > _CACHE_RUNS:
+        if max(len(self._words), len(self._words.words)) > _CACHE_RUNS:
             self._words = self._new_memory()
         return self._words
 

@@ -55,6 +55,9 @@ class Taxonomy:
             if not names or twice:
                 problem = f"{', '.join(twice)} twice" if twice else "none"
                 raise LabelError(f"A taxonomy needs distinct {kind}; got {problem}.")
+        both = sorted(set(self.cause_names) & set(self.emotion_names))
+        if both:
+            raise LabelError(f"{', '.join(both)}: a label is a cause or an emotion, not both.")
         for name, known, kind in (
             *((key, self.cause_names, "cause") for key in self.key_causes),
             (self.neutral, self.emotion_names, "emotion"),

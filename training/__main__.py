@@ -52,7 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
             sub.add_argument(flag, required=required and flag == "--data", **settings)  # type: ignore[arg-type]
 
     run = verb("run", "train all candidates on the corpus, log, judge, label samples", "run")
-    run.add_argument("--jobs", type=int, default=2, help="processes at a time (default: 2)")
+    run.add_argument("--jobs", type=_count, default=2, help="processes at a time (default: 2)")
     run.add_argument(
         "--only", nargs="*", metavar="NAME", help="some candidates (file names in config/)"
     )
@@ -85,7 +85,7 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--output", type=Path, default=Path("model"), help="folder for the model (default: model)"
     )
-    train.add_argument("--jobs", type=int, default=2)
+    train.add_argument("--jobs", type=_count, default=2)
     train.set_defaults(call=commands.train)
 
     encoder = verb(
@@ -102,7 +102,7 @@ def build_parser() -> argparse.ArgumentParser:
     encoder.add_argument(
         "--output", type=Path, default=commands.ENCODER, help="folder (default: models/encoder)"
     )
-    encoder.add_argument("--jobs", type=int, default=2)
+    encoder.add_argument("--jobs", type=_count, default=2)
     encoder.set_defaults(call=commands.encoder)
 
     evaluate = verb(
@@ -175,6 +175,13 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _count(text: str) -> int:
+    """A number of processes."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of processes; expected 1 or more")
+    return int(text)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code (0 done, 1 refused or problems found, 2 wrong use)."""
     options = build_parser().parse_args(arguments)
@@ -183,10 +190,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CxnlpError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:
-        # Whoever reads has seen enough («| head»); Python must not complain again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            # Whoever reads has seen enough («| head»); Python must not complain again at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        print(
+            f"error: {error}. Nothing was promoted; free some space or mend the path, and run it "
+            f"again.",
+            file=sys.stderr,
+        )
+        return 2
     except KeyboardInterrupt:
         print("interrupted; the champion is as it was", file=sys.stderr)
         return 130

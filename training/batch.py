@@ -85,7 +85,9 @@ def label_archive(
     files = _files(spark, source)
     if not files:
         raise InputError(f"No files in {source!r}; expected a folder of Parquet files.")
-    if f"{target}/".startswith(f"{source}/") or any(f"/{PART}=" in file.path for file in files):
+    if f"{target.rstrip('/')}/".startswith(f"{source.rstrip('/')}/") or any(
+        f"/{PART}=" in file.path for file in files
+    ):
         raise InputError(f"{source!r} holds the output too. Give the output a folder of its own.")
     settings = {
         **Labelling(model, explain).identity(),

@@ -34,6 +34,8 @@ _CODE = (
     "cxnlp/stack.py",
     "cxnlp/calibrate.py",
     "cxnlp/decide.py",
+    "cxnlp/contents.py",
+    "training/cascade.py",
     "training/fit.py",
     "training/tune.py",
     "training/candidates/linear.py",

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -85,7 +85,7 @@ def check(source: Path, *, taxonomy: Taxonomy = DEFAULT, **table: Any) -> list[P
     problems = [row for _, row in rows if isinstance(row, Problem)]
     problems += [p for one in placed for p in _text_problems(one, personal=False)]
     problems += _used_twice(placed) + _judged_twice(placed)
-    problems += _few(placed, taxonomy, source.name)
+    problems += [replace(few, note=True) for few in _few(placed, taxonomy, source.name)]
     return sorted(problems)
 
 
@@ -173,7 +173,8 @@ def _judged_twice(placed: Sequence[Placed]) -> list[Problem]:
     return [
         one.problem(f"The same text has other labels in {before.place}; settle which are right.")
         for one in placed
-        if (before := first.setdefault(" ".join(words(one.record.text)), one)) is not one
+        if (text := " ".join(words(one.record.text)))  # emoji and marks alone are no same text
+        and (before := first.setdefault(text, one)) is not one
         and (before.record.causes, before.record.emotion) != (one.record.causes, one.record.emotion)
     ]
 

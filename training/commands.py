@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import tempfile
 from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 
 import cxnlp
 from cxnlp import bundle as bundles
+from cxnlp.bundle import replace_folder
 from cxnlp.classifier import Classifier
 from cxnlp.errors import BundleError, InputError, TrainingError
 from cxnlp.labels import DEFAULT, Taxonomy
@@ -25,6 +27,7 @@ from training.agreement import measured_agreement
 from training.bundles import evaluate_model, folder_size, score
 from training.candidates import CONFIG, all_configs, read_config
 from training.card import evaluation_block, fill_blocks, read_report, readme_blocks
+from training.check import check as check_table
 from training.check import run_check
 from training.corpus import DATA, Corpus, load_corpus
 from training.encoder.command import CONFIG as ENCODER_CONFIG
@@ -37,7 +40,7 @@ from training.registry import Store, settle, withdrawn
 from training.registry import promote as move_champion
 from training.registry import rollback as move_back
 from training.run import Outcome, bar, latency_ms, run_candidates
-from training.splits import assign, group
+from training.splits import by_name, group
 from training.table import Problem, load_table
 
 __all__ = [
@@ -107,7 +110,8 @@ def check(options: Namespace) -> int:
     """Validate the corpus, or a table of one's own."""
     if options.data is None:
         return run_check(DATA, real=options.real, out=sys.stdout)
-    records, problems = _read_table(options, report_only=True)
+    records, _ = _read_table(options, report_only=True)
+    problems = check_table(options.data, taxonomy=_taxonomy(options), **_reading(options))
     for problem in problems:
         print(problem)
     found = [problem for problem in problems if not problem.note]
@@ -118,6 +122,8 @@ def check(options: Namespace) -> int:
 def train(options: Namespace) -> int:
     """Train one candidate on labelled messages of one's own."""
     config = read_config(options.config)
+    if options.output.exists():
+        bundles.verify(options.output)  # never overwrite anything that is not a model
     if options.encoder is not None:
         read_tuned(options.encoder)  # a wrong folder is told before a large table is read
         config = replace(config, params={**config.params, "encoder": str(options.encoder)})
@@ -125,10 +131,10 @@ def train(options: Namespace) -> int:
     with bar() as progress:
         outcome = run_candidates([config], corpus, jobs=options.jobs, progress=progress)
     logged = tracking.log_run(outcome, None, corpus)
-    if options.output.exists():
-        bundles.verify(options.output)  # never overwrite anything that is not a model
-        shutil.rmtree(options.output)
-    shutil.copytree(outcome.folder / "bundle", options.output)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=options.output.parent) as beside:
+        copied = shutil.copytree(outcome.folder / "bundle", Path(beside) / "model")
+        replace_folder(copied, options.output)
     print("\n" + _terminal_table(outcome.report["candidates"]))
     print(
         f"\nModel: {options.output}    report: {outcome.folder / 'report.md'}    MLflow: {logged.uri}"
@@ -333,21 +339,26 @@ def _taxonomy(options: Namespace) -> Taxonomy:
     return Taxonomy.from_toml(options.taxonomy) if options.taxonomy else DEFAULT
 
 
-def _read_table(
-    options: Namespace, *, report_only: bool = False, taxonomy: Taxonomy | None = None
-) -> tuple[list[Record], list[Problem]]:
+def _reading(options: Namespace) -> dict[str, Any]:
+    """How a table is to be read, as `load_table` takes it."""
     columns = {
         "text": options.text,
         "causes": options.causes,
         "emotion": options.emotion,
         "id": options.id,
     }
+    return {
+        "columns": {field: name for field, name in columns.items() if field != name},
+        "separator": options.separator,
+        "missing": options.missing,
+    }
+
+
+def _read_table(
+    options: Namespace, *, report_only: bool = False, taxonomy: Taxonomy | None = None
+) -> tuple[list[Record], list[Problem]]:
     records, problems = load_table(
-        options.data,
-        taxonomy=taxonomy or _taxonomy(options),
-        columns={field: name for field, name in columns.items() if field != name},
-        separator=options.separator,
-        missing=options.missing,
+        options.data, taxonomy=taxonomy or _taxonomy(options), **_reading(options)
     )
     if not report_only:
         for problem in problems[:20]:
@@ -363,7 +374,7 @@ def _own_corpus(options: Namespace) -> Corpus:
     taxonomy = _taxonomy(options)
     records, _ = _read_table(options, taxonomy=taxonomy)
     groups = group(records)
-    split = assign(records, groups=groups)
+    split = by_name(groups)
     if options.with_corpus:
         shipped = load_corpus(taxonomy=taxonomy)
         extra = [replace(r, id=f"cxnlp:{r.id}") for r in shipped.part("train")]
@@ -381,7 +392,7 @@ def _records(
         return load_corpus(taxonomy=taxonomy).part("test"), "the test split of the corpus"
     records, _ = _read_table(options, taxonomy=taxonomy)
     if test_only:
-        split = assign(records, groups=group(records))
+        split = by_name(group(records))
         kept = [record for record in records if split[record.id] == "test"]
         return kept, f"the test split of {options.data.name}"
     return records, options.data.name

@@ -87,9 +87,8 @@ def average_precision(truth: NDArray[Any], scores: NDArray[Any]) -> float:
     """Average precision of one label; nan without positives."""
     if not truth.any():
         return float("nan")
-    order = np.argsort(-scores, kind="stable")
-    hits = truth[order].astype(float)
-    return float((np.cumsum(hits) / np.arange(1, len(hits) + 1) * hits).sum() / hits.sum())
+    precision, recall, _ = precision_recall(truth, scores)
+    return float((np.diff(recall, prepend=0.0) * precision).sum())
 
 
 def precision_recall(

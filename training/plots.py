@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 Figures = Mapping[str, Any]
 _MARKS = ("o-", "s--", "^:", "d-.", "v-", "x--", "*:", "+-.", "p-")
@@ -124,19 +123,4 @@ def plot_curve(curve: Sequence[Figures]) -> Any:
     axes.set_ylabel("macro-F1")
     axes.set_title("Learning curve of the winner")
     axes.legend()
-    return figure
-
-
-def plot_calibration(truth: NDArray[Any], scores: NDArray[Any], label: str, bins: int = 10) -> Any:
-    """Reliability of one label: how often it is true against the score given."""
-    order = np.argsort(scores, kind="stable")
-    parts = [p for p in np.array_split(order, bins) if len(p)]
-    figure, axes = _axes(4.5, 4.5)
-    axes.plot([0, 1], [0, 1], ":", color="0.6")
-    axes.plot(
-        [scores[p].mean() for p in parts], [truth[p].mean() for p in parts], "o-", color="0.2"
-    )
-    axes.set_xlabel("score")
-    axes.set_ylabel("share that has the label")
-    axes.set_title(f"Calibration of {label}, n={len(truth):,}")
     return figure

@@ -20,7 +20,6 @@ from cxnlp.labels import Taxonomy
 from cxnlp.record import Record
 from training import report as reports
 from training.bundles import (
-    folder_size,
     is_shippable,
     make_bundle,
     version_of,
@@ -31,7 +30,7 @@ from training.cascade import cascade_curve, chosen_boundary
 from training.corpus import Corpus
 from training.faithful import evidence_test
 from training.fit import Trained, train
-from training.metrics import Truth, contrast, decided, evaluate, summary_vector
+from training.metrics import Scored, Truth, contrast, decided, evaluate, summary_vector
 from training.plots import save_plots
 
 RUNS = Path(".cache") / "runs"
@@ -162,10 +161,13 @@ def describe(one: Trained, parts: dict[str, list[Record]], corpus: Corpus) -> di
     taxonomy = corpus.taxonomy
     pairs = corpus.pairs_of("test")
     a, b = [pair.a for pair in pairs], [pair.b for pair in pairs]
-    scored = (one.score([r.text for r in a]), one.score([r.text for r in b]))
     own = one.oof.take(slice(0, len(parts["train"])))  # the rest are sides of contrast pairs
+
+    def score(records: Sequence[Record]) -> Scored:
+        return one.score([r.text for r in records])
+
     return {
-        "contrast": contrast(a, b, scored, one.rule, taxonomy) if pairs else None,
+        "contrast": contrast(a, b, (score(a), score(b)), one.rule, taxonomy) if pairs else None,
         "name": one.config.name,
         "kind": one.config.kind,
         "title": one.config.title,
@@ -174,9 +176,7 @@ def describe(one: Trained, parts: dict[str, list[Record]], corpus: Corpus) -> di
         "seconds": round(one.seconds, 1),
         "oof": evaluate(parts["train"], own, one.rule, taxonomy),
         **{
-            name: evaluate(
-                parts[name], one.score([r.text for r in parts[name]]), one.rule, taxonomy
-            )
+            name: evaluate(parts[name], score(parts[name]), one.rule, taxonomy)
             for name in ("dev", "test")
         },
     }
@@ -261,11 +261,6 @@ def latency_ms(model: Classifier, texts: Sequence[str], *, repeats: int = 3) -> 
             model.predict(text)
             times.append(time.perf_counter() - start)
     return float(np.median(times) * 1000)
-
-
-def size_mb(outcome: Outcome) -> float:
-    """Megabytes of the run's bundle."""
-    return folder_size(outcome.folder / "bundle")
 
 
 def _info(name: str, report: dict[str, Any]) -> dict[str, Any]:

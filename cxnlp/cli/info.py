@@ -50,9 +50,11 @@ def run_info(args: argparse.Namespace) -> int:
 def run_verify(args: argparse.Namespace) -> int:
     """Check a model folder: first its files, then that they make a model."""
     from cxnlp.bundle import load, verify
+    from cxnlp.classifier import Classifier
 
     manifest = verify(args.folder)
-    load(args.folder)
+    # An encoder is read at the first message, so one is labelled.
+    Classifier(load(args.folder)).predict("Goedemiddag, waar blijft mijn pakket?")
     if args.json:
         print_json(manifest)
         return 0

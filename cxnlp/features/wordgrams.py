@@ -127,10 +127,6 @@ class WordGrams:
         """Features of one word alone: the word itself and its letter groups."""
         return self.rows(word_keys(word, self.char_sizes))
 
-    def pair_rows(self, words: Sequence[str]) -> list[int]:
-        """Features of the word pairs of one text, without repeats."""
-        return self.rows(pair_keys(words, self.gap))
-
     def transform(self, texts: Sequence[str]) -> tuple[IntArray, IntArray, FloatArray]:
         """Sparse rows for training: ``indptr`` (n + 1,), ``indices`` and ``data``.
 

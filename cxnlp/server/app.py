@@ -99,8 +99,9 @@ class _Door:
         self.metrics = Metrics()
         self.bodies = Bodies(settings)
         self.models = Models(settings.model, self._on_model)
-        self.batcher = Batcher(settings.max_waiting, self.metrics.count, say_fault)
-        self.metrics.waiting.set_function(lambda: self.batcher.waiting)
+        self.batcher = Batcher(
+            settings.max_waiting, self.metrics.count, say_fault, self.metrics.waiting.set
+        )
         self._key = settings.api_key.encode()
 
     def check_key(self, scope: Scope) -> None:

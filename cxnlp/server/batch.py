@@ -58,6 +58,8 @@ class Batcher:
         Called in that thread with each batch of predictions.
     on_fault
         Called with an error that should not happen.
+    on_waiting
+        Called with the number of messages that wait, whenever it changes.
     """
 
     def __init__(
@@ -65,10 +67,12 @@ class Batcher:
         max_waiting: int,
         on_predictions: Callable[[Iterable[Prediction]], None],
         on_fault: Callable[[Exception], None],
+        on_waiting: Callable[[int], None] = lambda waiting: None,
     ) -> None:
         self._max_waiting = max_waiting
         self._on_predictions = on_predictions
         self._on_fault = on_fault
+        self._on_waiting = on_waiting
         self._jobs: deque[_Job] = deque()
         self._changed = threading.Condition()
         self._stopping = False
@@ -115,6 +119,7 @@ class Batcher:
                     f"it again in a second."
                 )
             self.waiting += len(texts)
+            self._on_waiting(self.waiting)
             self._jobs.append(job)
             self._changed.notify()
         return await job.future
@@ -193,6 +198,7 @@ class Batcher:
             else:
                 self._jobs.append(job)
         if finished:
+            self._on_waiting(self.waiting)
             finished[0].loop.call_soon_threadsafe(_hand_out, finished, error)
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from cxnlp.bundle import MANIFEST
 from cxnlp.classifier import _CHAMPIONS, CHAMPION, Classifier, load
-from cxnlp.errors import CxnlpError
 
 _PROFILES = 32  # recall promises kept ready
 
@@ -71,7 +70,9 @@ class Models:
                 self.error = None
                 return
             loaded = Loaded(load(self._source or None), digest)
-        except (CxnlpError, OSError) as error:
+            # An encoder is read at the first message: let that be now, while the old one serves.
+            loaded.classifier.predict("Goedemiddag, waar blijft mijn pakket?", explain=True)
+        except Exception as error:  # whatever it is, the watch must go on
             if self.error != str(error):
                 self.error = str(error)
                 self._on_event("failed", str(error))

@@ -72,11 +72,14 @@ def messages(
     if columns is not None and not columns:  # an empty file has no header either
         return
     if columns is None:
-        wanted = (text_column or TEXT_COLUMN).strip().casefold()
+        wanted = {
+            c.strip().casefold() for c in (text_column or TEXT_COLUMN, id_column or ID_COLUMN)
+        }
         peeked = []
         for row in islice(rows, _PEEK):
             peeked.append(row)
-            if any(key.strip().casefold() == wanted for key in row.values):
+            wanted.difference_update(key.strip().casefold() for key in row.values)
+            if not wanted:
                 break
         rows = chain(peeked, rows)
         columns = list(dict.fromkeys(key for row in peeked for key in row.values))

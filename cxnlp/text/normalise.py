@@ -111,6 +111,8 @@ def _characters(work: Rewriter) -> None:
     if not unicodedata.is_normalized("NFC", work.text):
         work.sub(_MARKED, lambda m: unicodedata.normalize("NFC", m[0]))
     work.sub(_STYLED, lambda m: unicodedata.normalize("NFKC", m[0]))
+    # Composing may have made the one character again that lower() makes longer.
+    work.text = work.text.replace("İ", "I")
 
 
 def _space_edits(text: str) -> list[Edit]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 
 Span = tuple[int, int]
 
@@ -75,8 +74,3 @@ def _add(spans: list[Span], text: str, start: int, end: int) -> None:
         end -= 1
     if start < end:
         spans.append((start, end))
-
-
-def containing(spans: list[Span], position: int) -> int:
-    """Index of the span that holds a position, or of the first one after it."""
-    return bisect_left(spans, position + 1, key=lambda span: span[1])

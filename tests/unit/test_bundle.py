@@ -13,7 +13,7 @@ from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
 from cxnlp import bundle as bundles
-from cxnlp.contents import _in_a_byte
+from cxnlp.contents import in_a_byte, out_of_a_byte
 from cxnlp.errors import BundleError
 
 
@@ -80,15 +80,15 @@ def test_a_model_of_format_1_is_read(copy: Path) -> None:
     assert np.allclose(bundles.load(copy).scorer.logits(texts), new.scorer.logits(texts), atol=0.01)
 
 
-def test_weights_lose_little_in_a_byte() -> None:
+def test_weights_lose_littlein_a_byte() -> None:
     random = np.random.default_rng(3)
     weights = (random.normal(size=(500, 17)) * random.lognormal(size=(500, 1))).astype(np.float32)
     weights[0], weights[1] = 0, 1e-9
-    files = _in_a_byte(weights)
+    files = in_a_byte(weights)
     assert files["weights"].dtype == np.int8
-    back = files["weights"] * files["scale"].astype(np.float32)[:, None]
+    back = out_of_a_byte(files)
     assert np.all(np.abs(back - weights) <= np.abs(weights).max(axis=1, keepdims=True) / 200 + 1e-8)
-    again = _in_a_byte(back)
+    again = in_a_byte(back)
     assert np.array_equal(again["weights"], files["weights"])
     assert np.array_equal(again["scale"], files["scale"])
 

@@ -90,3 +90,12 @@ def test_a_bad_taxonomy_is_refused(tmp_path, text: str, said: str) -> None:
     path.write_text(text, encoding="utf-8")
     with pytest.raises(LabelError, match=said):
         Taxonomy.from_toml(path)
+
+
+def test_a_name_is_a_cause_or_an_emotion() -> None:
+    both = {
+        **DEFAULT.to_dict(),
+        "emotions": [*DEFAULT.to_dict()["emotions"], DEFAULT.to_dict()["causes"][-1]],
+    }
+    with pytest.raises(LabelError, match="other: a label is a cause or an emotion, not both"):
+        Taxonomy.from_dict(both)

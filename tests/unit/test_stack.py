@@ -171,3 +171,26 @@ def test_ids_and_promises_of_the_wrong_type_are_told(tiny_bundle: Path) -> None:
         model.with_promise(recall="x")
     lowered = model.with_promise(recall=0.3, causes="billing", confidence=0.5)
     assert lowered.thresholds["delivery"] == model.thresholds["delivery"]
+
+
+def test_an_encoder_that_cannot_run_is_found_before_anybody_is_answered_with_it(
+    stacked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("fastapi")
+    from cxnlp.cli import main
+    from cxnlp.server.reload import Models
+
+    folder = Path(shutil.copytree(stacked, tmp_path / "model"))
+    models = Models(str(folder), lambda outcome, what: None)
+    models.check()
+    good = models.current
+    assert good is not None
+    broken = bundles.load(folder)
+    assert isinstance(broken.scorer, StackedScorer)
+    broken.scorer.encoder.graph = b"no graph"
+    bundles.save(broken, folder)
+    models.check()
+    assert models.current is good
+    assert "onnxruntime cannot read the encoder" in str(models.error)
+    assert main(["verify", str(folder)]) == 2
+    assert "onnxruntime cannot read the encoder" in capsys.readouterr().err

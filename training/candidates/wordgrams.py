@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cxnlp.contents import in_a_byte, out_of_a_byte
 from cxnlp.features.wordgrams import WordGrams, features_of, word_keys
 from cxnlp.heads import LinearScorer
 from cxnlp.labels import Taxonomy
@@ -94,6 +95,8 @@ def fit(
         gap=int(params.get("gap", 2)),
         floor=float(params.get("floor", 0.0)),
     )
+    # As the bundle keeps it, here and not there, so that what is measured is what is shipped.
+    block = replace(block, idf=block.idf.astype(np.float16).astype(np.float32))
     indptr, indices, data = block.transform(texts)
     features = csr_matrix((data, indices, indptr), shape=(len(texts), block.n_features))
     linear = fit_linear(
@@ -106,6 +109,5 @@ def fit(
         teacher=teacher,
         seed=seed,
     )
-    # Half precision here, not in the bundle, so that what is measured is what is shipped.
-    weights = linear.weights.astype(np.float16).astype(np.float32)
+    weights = out_of_a_byte(in_a_byte(linear.weights))
     return FittedWordGrams(LinearScorer(block, weights, linear.bias))

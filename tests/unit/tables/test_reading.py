@@ -294,3 +294,9 @@ def test_other_standard_input_is_a_message_a_line(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content.encode())))
     with pytest.raises(TableError, match="no column 'bericht'"):
         read("-", text_column="bericht")
+
+
+def test_an_id_that_comes_later_is_not_lost(tmp_path: Path) -> None:
+    path = tmp_path / "m.jsonl"
+    path.write_text('{"text": "een"}\n{"id": "x7", "text": "twee"}\n', encoding="utf-8")
+    assert [message.id for message in read(path)] == [None, "x7"]

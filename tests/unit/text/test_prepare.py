@@ -18,7 +18,7 @@ from cxnlp.text.offsets import Rewriter
 PIECES = [
     "niet", "Jan de Vries", "€ 12,50", "06-12345678", "neeeee", "!!!!", "\n> gequoot", "<br>", "&amp;",
     "@KPN", "x@y.nl", "\u200b", "\ud800", "\x00", "e\u0301", "“ja”", "  ", "\r\n", "Groet, Els", "…",
-    "🙂🙂🙂", "\u202eمرحبا", "İ", "NL91 ABNA 0417 1643 00", "12-03-2024", "Ziggo", "'s Avonds", "ĳ",
+    "🙂🙂🙂", "\u202eمرحبا", "İ", "I\u0307", "NL91 ABNA 0417 1643 00", "12-03-2024", "Ziggo", "'s Avonds", "ĳ",
     "Met vriendelijke groet", "Van: a\nVerzonden: b\nAan: c\n", "mevrouw van den Berg", "_naam_", "V2",
 ]  # fmt: skip
 MESSY = st.lists(st.sampled_from(PIECES) | st.text(max_size=8), max_size=12).map(" ".join)
@@ -178,3 +178,9 @@ def test_import_is_light() -> None:
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_capital_i_with_a_dot_moves_nothing_however_it_is_typed() -> None:
+    for spelled in ("İrem hier, Ziggo belt", "I\u0307rem hier, Ziggo belt"):
+        assert prepare(spelled).text == "Irem hier, _naam_ belt"
+    assert prepare("I\u0307" * 4 + " neeeee").text.endswith(" nee")

@@ -10,6 +10,7 @@ import pytest
 
 import cxnlp
 from training.__main__ import build_parser, main
+from training.candidates import CONFIG
 from training.corpus import load_corpus
 from training.registry import Store
 
@@ -97,6 +98,39 @@ def test_a_trained_model_is_a_model(trained: Path) -> None:
     )
 
 
+def test_a_stacked_model_can_be_trained_on_own_messages(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    fused = str(CONFIG / "fused.toml")
+    options = ["--config", fused, "--output", str(tmp_path / "model"), "--jobs", "1"]
+    assert main(["train", *columns(own), *options]) == 0
+    assert cxnlp.load(tmp_path / "model", mode="auto").version.endswith(".auto")
+
+
+def test_check_tells_an_id_twice_and_labels_that_contradict(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text(
+        "id,text,causes,emotion\n1,Waar blijft mijn pakket,delivery,impatience\n"
+        "1,Waar blijft mijn pakket?,,neutral\n2,👍,,gratitude\n3,!!!,,anger\n",
+        encoding="utf-8",
+    )
+    assert main(["check", "--data", str(path), "--missing", "negative"]) == 1
+    out = capsys.readouterr().out
+    assert "mine.csv, row 2: The id '1' is used before" in out
+    assert "mine.csv, row 2: The same text has other labels" in out
+    assert "4 messages can be used; 2 problems." in out
+
+
+def test_no_processes_is_wrong_use(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["train", *columns(own), "--jobs", "0"])
+    assert "expected 1 or more" in capsys.readouterr().err
+
+
 def test_evaluate_prints_figures_with_n(
     own: Path, trained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -116,7 +150,9 @@ def test_compare_prints_the_difference(
     assert "n=420" in whole
     assert "+0.000 (+0.000 to +0.000)" in whole
     assert main(["compare", str(trained), str(trained), *columns(own)]) == 0
-    assert "On the test split of export.csv, n=42;" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    n = int(shown.partition("On the test split of export.csv, n=")[2].partition(";")[0])
+    assert 20 < n < 84
 
 
 def test_promote_and_the_ledger(

@@ -179,3 +179,9 @@ def test_precision_and_recall_equal_scikit_learn() -> None:
     assert np.allclose(precision, theirs[0][-2::-1])
     assert np.allclose(recall, theirs[1][-2::-1])
     assert np.allclose(at, theirs[2][::-1])
+
+
+def test_average_precision_of_equal_scores_does_not_depend_on_their_order() -> None:
+    same = np.zeros(4)
+    assert average_precision(np.array([1, 0, 0, 0]), same) == pytest.approx(0.25)
+    assert average_precision(np.array([0, 0, 0, 1]), same) == pytest.approx(0.25)

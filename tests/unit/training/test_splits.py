@@ -9,6 +9,7 @@ from training.corpus import DATA, lines, message_files, parse
 from training.splits import (
     SPLITS,
     assign,
+    by_name,
     grams,
     group,
     near_duplicates,
@@ -150,3 +151,20 @@ def test_bad_splits_are_refused(tmp_path, text: str, message: str) -> None:
     path.write_text(text)
     with pytest.raises(TrainingError, match=message):
         read_splits(path)
+
+
+def test_a_table_that_grows_keeps_the_split_of_what_it_had(records: list[Record]) -> None:
+    before, after = by_name(group(records[:400])), by_name(group(records[:500]))
+    moved = [id_ for id_, split in before.items() if after[id_] != split]
+    assert len(moved) <= 4  # a new near-duplicate may rename a group
+    shares = Counter(by_name({r.id: r.id for r in records}).values())
+    assert 0.7 < shares["train"] / 1000 < 0.9
+    assert shares["test"] > 50
+    assert shares["dev"] > 50
+
+
+def test_a_thousand_of_the_same_text_are_told_of_the_first() -> None:
+    found = near_duplicates(["Bedankt!", *["Mijn pakket is zoek."] * 2000, "bedankt"])
+    assert len(found) == 2000
+    assert (0, 2001, 1.0) in found
+    assert all(i in (0, 1) for i, _, _ in found)
