@@ -71,31 +71,35 @@ def tune_encoder(
     start = time.perf_counter()
     small = add_placeholders(prune(base, [*texts, *words]))
     columns = len(taxonomy.causes) + len(taxonomy.emotions) + 1
-    folder = cache / _key(small, texts, truth, settings)
+    fold = fold_of(groups, FOLDS)
+    folder = cache / _key(small, texts, truth, fold, settings)
     folder.mkdir(parents=True, exist_ok=True)
     ids = encode(small, texts, settings.max_tokens)
     lengths = np.array([len(row) for row in ids], dtype=np.int64)
     kept = folder / "bottom.npy"
-    if not kept.is_file():
+    parts = (-1, *range(FOLDS))
+    done = all((folder / f"fold-{f}.npy").is_file() for f in parts)
+    if not done and not kept.is_file():
         model = Network(small, settings.layers, columns)
         fresh = folder / "bottom.part.npy"
         np.save(fresh, bottom_states(model, ids, settings.frozen, progress).states)
         fresh.replace(kept)
-    fold = fold_of(groups, FOLDS)
     calls = (
-        delayed(_one)(small, truth, settings, folder, lengths, fold, f, taxonomy)
-        for f in (-1, *range(FOLDS))
+        delayed(_one)(small, truth, settings, folder, lengths, fold, f, taxonomy) for f in parts
     )
     crossfit = np.zeros((len(texts), columns), np.float32)
     graph = b""
-    for done, (f, logits, whole) in enumerate(
+    for finished, (f, logits, whole) in enumerate(
         Parallel(n_jobs=jobs, return_as="generator_unordered")(calls), 1
     ):
-        progress("whole training split" if f < 0 else f"fold {f + 1}", done, FOLDS + 1)
+        progress("whole training split" if f < 0 else f"fold {f + 1}", finished, FOLDS + 1)
         if f < 0:
             graph = whole
         else:
             crossfit[fold == f] = logits
+    # What each training gave is small and stays; what it took is large and is of no more use.
+    for spent in (kept, *folder.glob("fold-*.pt")):
+        spent.unlink(missing_ok=True)
     if held_out is not None:
         whole = (folder / "float.onnx").read_bytes()
         cost = quantisation_cost(whole, graph, small.tokenizer, *held_out)
@@ -212,13 +216,16 @@ def _note(path: Path, line: str) -> None:
         out.write(line + "\n")
 
 
-def _key(base: Base, texts: Sequence[str], truth: Truth, settings: Any) -> str:
+def _key(
+    base: Base, texts: Sequence[str], truth: Truth, fold: NDArray[np.int64], settings: Any
+) -> str:
     """The same inputs give the same folder, so a run can be taken up."""
     sha = hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode())
     sha.update(base.tokenizer.encode())
-    sha.update(base.tensors["emb.word"].tobytes())
+    for name in sorted(base.tensors):
+        sha.update(np.ascontiguousarray(base.tensors[name]).tobytes())
     sha.update("\n".join(texts).encode("utf-8", "replace"))
-    for array in (truth.causes, truth.emotion, truth.alt):
+    for array in (truth.causes, truth.emotion, truth.alt, fold):
         sha.update(np.ascontiguousarray(array).tobytes())
     return sha.hexdigest()[:12]
 

@@ -22,7 +22,7 @@ from training.encoder import finetune as tuning  # noqa: E402 - after the check 
 from training.encoder import job  # noqa: E402
 from training.encoder.export import build, quantise  # noqa: E402
 from training.encoder.network import Encoder, pad, weights_of  # noqa: E402
-from training.encoder.tuned import honest_logits, read_tuned, text_key, write_tuned  # noqa: E402
+from training.encoder.tuned import Tuned, honest_logits, read_tuned, text_key, write_tuned  # noqa: E402
 
 SETTINGS = tuning.Settings(
     layers=(0, 1), frozen=1, epochs=6, batch=8, rate=5e-3, head_rate=2e-2, decay=1.0, dropout=0.0
@@ -99,18 +99,24 @@ def test_it_learns_and_goes_on_where_it_was_cut_off(tmp_path: Path) -> None:
 def test_the_whole_job_scores_each_message_by_one_that_did_not_see_it(tmp_path: Path) -> None:
     quick = replace(SETTINGS, epochs=2)
     said: list[str] = []
-    tuned = job.tune_encoder(
-        small_encoder.base(),
-        TEXTS,
-        TRUTH,
-        DEFAULT,
-        quick,
-        groups=[row.id for row in ROWS],
-        jobs=1,
-        held_out=(TEXTS, TRUTH),
-        cache=tmp_path / "cache",
-        progress=lambda what, done, total: said.append(what),
-    )
+
+    def tune() -> Tuned:
+        return job.tune_encoder(
+            small_encoder.base(),
+            TEXTS,
+            TRUTH,
+            DEFAULT,
+            quick,
+            groups=[row.id for row in ROWS],
+            jobs=1,
+            held_out=(TEXTS, TRUTH),
+            cache=tmp_path / "cache",
+            progress=lambda what, done, total: said.append(what),
+        )
+
+    tuned = tune()
+    assert not list(tmp_path.rglob("*.pt"))
+    assert tune().version == tuned.version  # from what is small and was kept
     assert "whole training split" in said
     cost = tuned.facts["quantisation"]
     assert cost["messages"] == len(TEXTS)
