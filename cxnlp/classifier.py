@@ -141,6 +141,10 @@ class Classifier:
             )
         ]
 
+    def try_out(self) -> None:
+        """Label one message: an encoder is read at the first, and one that cannot run fails here."""
+        self.predict("Goedemiddag, waar blijft mijn pakket?", explain=True)
+
     def predict_proba(self, texts: str | Iterable[Any]) -> FloatArray:
         """Calibrated cause scores, shape (n, number of causes), columns as `classes_`.
 

@@ -110,8 +110,9 @@ def check(options: Namespace) -> int:
     """Validate the corpus, or a table of one's own."""
     if options.data is None:
         return run_check(DATA, real=options.real, out=sys.stdout)
-    records, _ = _read_table(options, report_only=True)
-    problems = check_table(options.data, taxonomy=_taxonomy(options), **_reading(options))
+    reading = {"taxonomy": _taxonomy(options), **_reading(options)}
+    records, _ = load_table(options.data, **reading)
+    problems = check_table(options.data, **reading)
     for problem in problems:
         print(problem)
     found = [problem for problem in problems if not problem.note]
@@ -355,18 +356,17 @@ def _reading(options: Namespace) -> dict[str, Any]:
 
 
 def _read_table(
-    options: Namespace, *, report_only: bool = False, taxonomy: Taxonomy | None = None
+    options: Namespace, *, taxonomy: Taxonomy | None = None
 ) -> tuple[list[Record], list[Problem]]:
     records, problems = load_table(
         options.data, taxonomy=taxonomy or _taxonomy(options), **_reading(options)
     )
-    if not report_only:
-        for problem in problems[:20]:
-            print(problem, file=sys.stderr)
-        if len(problems) > 20:
-            print(f"… and {len(problems) - 20:,} more; see `check`.", file=sys.stderr)
-        if not records:
-            raise InputError(f"No message of {str(options.data)!r} can be used; see `check`.")
+    for problem in problems[:20]:
+        print(problem, file=sys.stderr)
+    if len(problems) > 20:
+        print(f"… and {len(problems) - 20:,} more; see `check`.", file=sys.stderr)
+    if not records:
+        raise InputError(f"No message of {str(options.data)!r} can be used; see `check`.")
     return records, problems
 
 

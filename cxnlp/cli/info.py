@@ -53,8 +53,7 @@ def run_verify(args: argparse.Namespace) -> int:
     from cxnlp.classifier import Classifier
 
     manifest = verify(args.folder)
-    # An encoder is read at the first message, so one is labelled.
-    Classifier(load(args.folder)).predict("Goedemiddag, waar blijft mijn pakket?")
+    Classifier(load(args.folder)).try_out()
     if args.json:
         print_json(manifest)
         return 0

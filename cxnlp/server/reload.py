@@ -70,8 +70,7 @@ class Models:
                 self.error = None
                 return
             loaded = Loaded(load(self._source or None), digest)
-            # An encoder is read at the first message: let that be now, while the old one serves.
-            loaded.classifier.predict("Goedemiddag, waar blijft mijn pakket?", explain=True)
+            loaded.classifier.try_out()  # now, while the old one serves
         except Exception as error:  # whatever it is, the watch must go on
             if self.error != str(error):
                 self.error = str(error)

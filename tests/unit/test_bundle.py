@@ -80,7 +80,7 @@ def test_a_model_of_format_1_is_read(copy: Path) -> None:
     assert np.allclose(bundles.load(copy).scorer.logits(texts), new.scorer.logits(texts), atol=0.01)
 
 
-def test_weights_lose_littlein_a_byte() -> None:
+def test_weights_lose_little_in_a_byte() -> None:
     random = np.random.default_rng(3)
     weights = (random.normal(size=(500, 17)) * random.lognormal(size=(500, 1))).astype(np.float32)
     weights[0], weights[1] = 0, 1e-9
