@@ -236,27 +236,34 @@ class Classifier:
         self, texts: list[Any], ids: list[Any], explain: bool, *, first: int = 0
     ) -> list[Prediction]:
         scores = self.scores(texts, first=first)
-        causes = _rounded(scores.causes)
-        emotions = _rounded(scores.emotions)
-        names = self.taxonomy.dutch_names
-        thresholds = self.thresholds
+        cause_names, emotion_names = self.classes_, self.emotion_classes_
+        names, thresholds, name, version = (
+            self.taxonomy.dutch_names, self.thresholds, self.name, self.version,
+        )  # fmt: skip
         return [
             Prediction(
                 causes=decided.causes,
                 emotion=decided.emotion,
-                scores=dict(zip(self.classes_, causes[i], strict=True)),
-                emotion_scores=dict(zip(self.emotion_classes_, emotions[i], strict=True)),
+                scores=dict(zip(cause_names, causes, strict=True)),
+                emotion_scores=dict(zip(emotion_names, emotions, strict=True)),
                 thresholds=thresholds,
                 decision=decided.decision,
                 reasons=decided.reasons,
-                evidence=self._evidence(scores.prepared[i], decided) if explain else (),
-                language=scores.prepared[i].language,
+                evidence=self._evidence(prepared, decided) if explain else (),
+                language=prepared.language,
                 names=names,
-                model_name=self.name,
-                model_version=self.version,
-                id=ids[i],
+                model_name=name,
+                model_version=version,
+                id=given,
             )
-            for i, decided in enumerate(self.decide(scores))
+            for decided, causes, emotions, prepared, given in zip(
+                self.decide(scores),
+                _rounded(scores.causes),
+                _rounded(scores.emotions),
+                scores.prepared,
+                ids,
+                strict=True,
+            )
         ]
 
     def _evidence(self, prepared: Prepared, decided: Decided) -> tuple[Evidence, ...]:

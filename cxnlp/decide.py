@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +69,7 @@ class Rule:
         return replace(self, thresholds=tuple(new.values()))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Decided:
     """What the rule makes of one message's scores."""
 
@@ -105,15 +106,15 @@ def decide(
     top_score = emotion_scores.max(axis=1)
     doubtful = doubt > rule.doubt_limit
     unsure = (doubtful.any(axis=1) | (top_score < rule.emotion_limit)).tolist()
-    given_to = given.tolist()
+    emotion_of, given_to = top.tolist(), given.tolist()
     decided = []
     for i in range(len(cause_scores)):
         said = reasons[i] if reasons is not None else ()
         if in_scope is not None and not in_scope[i]:
             decided.append(Decided((), rule.neutral, "out_of_scope", said))
             continue
-        causes = tuple(c for c, yes in zip(rule.causes, given_to[i], strict=True) if yes)
-        emotion = rule.emotions[top[i]]
+        causes = tuple(compress(rule.causes, given_to[i]))
+        emotion = rule.emotions[emotion_of[i]]
         decision: Decision = "accept" if causes else "none"
         if unsure[i]:
             decision = "review"

@@ -8,17 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
 
-from cxnlp.features.memory import WordMemory, starts
-from cxnlp.features.wordgrams import FloatArray, IntArray, WordGrams, pair_key, tokenize, word_keys
+from cxnlp.features.memory import Reading, WordMemory, first_places
+from cxnlp.features.wordgrams import (
+    FloatArray,
+    IntArray,
+    WordGrams,
+    firsts,
+    keys_of_words,
+    pair_key,
+    tokenize,
+)
 
 _CACHE_RUNS = 100_000
-_BATCH_WORDS = 30_000
-"""Words of the messages that are summed at a time, so that memory stays bounded."""
+_PART_CHARS = 150_000
+_PART_TEXTS = 10_000
+"""Size of what is summed at a time, so that memory stays bounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,77 +95,65 @@ class LinearScorer:
 
     def _of_words(self, words: Sequence[str]) -> FloatArray:
         """Sums for n words, shape (n, 2 (K + 1)): words' part and squared length, letters' part."""
-        keys = [word_keys(word, self.block.char_sizes) for word in words]
-        word = np.repeat(np.arange(len(words)), [len(own) for own in keys])
-        where, row = self.block.find(np.array(list(chain.from_iterable(keys)), dtype=np.uint32))
+        word, keys = keys_of_words(words, self.block.char_sizes)
+        where, row = self.block.find(keys)
+        part = word.take(where) * 2 + self.block.is_char.take(row)
+        order = np.argsort(part, kind="stable")
         sums = np.zeros((len(words) * 2, len(self.bias) + 1), dtype=np.float32)
-        self._add(word[where] * 2 + self.block.is_char[row], row, sums)
+        self._add(part.take(order), row.take(order), sums)
         return sums.reshape(len(words), -1)
 
     def _add(self, to: IntArray, row: IntArray, sums: FloatArray, *, once: bool = False) -> None:
         """Add features ``row`` to the rows ``to`` of some sums, with ``once`` without repeats.
 
-        The order is that of the features, so that a sum does not depend on what else is added.
+        ``to`` is in order, so that a sum does not depend on what else is added.
         """
-        size = self.block.n_features
-        places = np.sort(to * size + row)
         if once:
-            places = places[_firsts(places)]
-        if len(places):
-            to = places // size
-            start = _firsts(to)
-            parts = self._parts.take(places - to * size, axis=0)
-            sums[to[start]] += np.add.reduceat(parts, start, axis=0)
+            new = first_places(to * self.block.n_features + row)
+            to, row = to.take(new), row.take(new)
+        if len(to):
+            start = firsts(to)
+            parts = self._parts.take(row, axis=0)
+            sums[to.take(start)] += np.add.reduceat(parts, start, axis=0)
 
     def logits(self, texts: Sequence[str]) -> FloatArray:
         """Logits of prepared texts, shape (n, K)."""
         k = len(self.bias)
         sums = np.zeros((len(texts), 2 * (k + 1)), dtype=np.float32)
-        words: list[int] = []
-        types: list[int] = []
-        lengths: list[int] = []
-        kinds: list[int] = []
-        memory, first = self._memory(), 0
-        for position, text in enumerate(texts, 1):
-            numbers, distinct = memory.read(text)
-            words += numbers
-            types += distinct
-            lengths.append(len(numbers))
-            kinds.append(len(distinct))
-            if len(words) > _BATCH_WORDS or position == len(texts):
-                self._sum_words(memory, types, kinds, sums[first:position])
-                self._sum_pairs(memory, words, lengths, sums[first:position, : k + 1])
-                words, types, lengths, kinds = [], [], [], []
-                memory, first = self._memory(), position
+        first = chars = 0
+        for last, text in enumerate(texts, 1):
+            chars += len(text)
+            if chars > _PART_CHARS or last - first == _PART_TEXTS or last == len(texts):
+                memory = self._memory()
+                reading = memory.read(texts[first:last])
+                self._sum_words(memory, reading, sums[first:last])
+                self._sum_pairs(memory, reading, sums[first:last, : k + 1])
+                first, chars = last, 0
         return np.asarray(
             self.bias
             + sums[:, :k] * _scale(sums[:, k] + self.block.floor[0])
             + sums[:, k + 1 : -1] * _scale(sums[:, -1] + self.block.floor[1])
         )
 
-    def _sum_words(
-        self, memory: WordMemory, types: list[int], kinds: list[int], sums: FloatArray
-    ) -> None:
-        filled, start = starts(kinds)
-        if len(filled):
-            parts = memory.sums(np.array(types, dtype=np.int64))
-            sums[filled] += np.add.reduceat(parts, start, axis=0)
+    def _sum_words(self, memory: WordMemory, reading: Reading, sums: FloatArray) -> None:
+        if len(reading.distinct):
+            start = firsts(reading.distinct_text)
+            parts = memory.sums(reading.distinct)
+            sums[reading.distinct_text[start]] += np.add.reduceat(parts, start, axis=0)
 
-    def _sum_pairs(
-        self, memory: WordMemory, words: list[int], lengths: list[int], sums: FloatArray
-    ) -> None:
+    def _sum_pairs(self, memory: WordMemory, reading: Reading, sums: FloatArray) -> None:
         """Add the known word pairs of each text, once each."""
         if not self.block.gap:
             return
-        number = np.array(words, dtype=np.int64)
-        text = np.repeat(np.arange(len(lengths)), lengths)
-        distances = range(1, self.block.gap + 1)
-        lefts = [np.flatnonzero(text[d:] == text[:-d]) for d in distances]
-        left = np.concatenate(lefts)
-        right = np.concatenate([first + d for first, d in zip(lefts, distances, strict=True)])
-        keys = memory.pair_keys(number[left], number[right], near=len(lefts[0]))
+        words, text, gap = reading.words, reading.text, self.block.gap
+        together = np.zeros((len(text), gap), dtype=bool)
+        for d in range(1, gap + 1):
+            together[:-d, d - 1] = text[d:] == text[:-d]
+        left, further = np.divmod(np.flatnonzero(together), gap)
+        distance = further + 1
+        keys = memory.pair_keys(words.take(left), words.take(left + distance), distance)
         where, row = self.block.find(keys)
-        self._add(text[left[where]], row, sums, once=True)
+        self._add(text.take(left.take(where)), row, sums, once=True)
 
     def contributions(self, text: str) -> Contributions:
         """Exact share of each token; a pair's weight is split between its two words."""
@@ -167,8 +163,9 @@ class LinearScorer:
         if not tokens.words:
             return Contributions(tokens.spans, values)
         memory = self._memory()
-        numbers, distinct = memory.read(text)
-        sums = memory.sums(np.array(list(distinct), dtype=np.int64))
+        reading = memory.read([text])
+        numbers, distinct = reading.words.tolist(), reading.distinct.tolist()
+        sums = memory.sums(reading.distinct)
         total = sums.sum(0)
         pair_where = self._pair_places(tokens.words)
         words_squares = total[k] + self._parts[list(pair_where), k].sum()
@@ -207,13 +204,6 @@ class LinearScorer:
         for at, row in zip(*self.block.find(np.array(keys, dtype=np.uint32)), strict=True):
             found.setdefault(int(row), []).append(places[at])
         return found
-
-
-def _firsts(values: IntArray) -> IntArray:
-    """Where each value of a sorted array stands first."""
-    new = np.ones(len(values), dtype=bool)
-    np.not_equal(values[1:], values[:-1], out=new[1:])
-    return np.flatnonzero(new)
 
 
 def _scale(squares: FloatArray) -> FloatArray:

@@ -34,7 +34,7 @@ class PiiSpan:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that takes longer than all the rest of making one
 class Prediction:
     """The answer for one message.
 

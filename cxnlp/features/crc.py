@@ -36,11 +36,45 @@ def joined(
     return pushed ^ right.astype(np.uint32)
 
 
+def windows(data: NDArray[np.uint8], sizes: tuple[int, int], begun: int) -> NDArray[np.uint32]:
+    """CRC-32 of the next few bytes from each byte on, for every number of them that is asked.
+
+    Parameters
+    ----------
+    data
+        Shape (n,).
+    sizes
+        The smallest and the largest number of bytes.
+    begun
+        CRC-32 of what is thought before each window.
+
+    Returns
+    -------
+    array
+        Shape (n, number of sizes). Zeros are read beyond the end.
+    """
+    step, register = _step(), np.full(len(data), begun ^ 0xFFFFFFFF, dtype=np.uint32)
+    padded = np.concatenate([data, np.zeros(sizes[1], dtype=np.uint8)])
+    found = []
+    for size in range(1, sizes[1] + 1):
+        byte = padded[size - 1 : size - 1 + len(data)]
+        register = step.take((register ^ byte) & 255) ^ register >> 8
+        if size >= sizes[0]:
+            found.append(~register)
+    return np.stack(found, axis=1)
+
+
+@cache
+def _step() -> NDArray[np.uint32]:
+    """What a byte that leaves the register does to it; shape (256,)."""
+    return np.array([crc32(bytes([b ^ 255])) ^ 0xFF000000 for b in range(256)], dtype=np.uint32)
+
+
 @cache
 def _tables() -> NDArray[np.uint32]:
     """Each byte of a CRC pushed on by 0 to `LONGEST` bytes; flat (LONGEST + 1, 4, 256)."""
     byte = np.arange(256, dtype=np.uint32)
-    step = np.array([crc32(bytes([b ^ 255])) ^ 0xFF000000 for b in range(256)], dtype=np.uint32)
+    step = _step()
     tables = np.empty((LONGEST + 1, 4, 256), dtype=np.uint32)
     tables[0] = [byte, byte << 8, byte << 16, byte << 24]
     for length in range(LONGEST):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from threading import Lock
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -17,15 +19,47 @@ from cxnlp.features.wordgrams import (
     FloatArray,
     IntArray,
     between,
+    firsts,
     is_shouted,
     pair_key,
 )
 
 _FIRST = 4096  # rows to begin with; doubled when full
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2 ** 64 by the golden ratio
 
 
-class WordMemory(dict[str, tuple[int, ...]]):
-    """From a run of characters without space to the numbers of its words.
+class _Table:
+    """An array to whose end rows are added; who reads meanwhile keeps what it has."""
+
+    def __init__(self, width: tuple[int, ...], kind: type) -> None:
+        self.rows: NDArray[Any] = np.empty((_FIRST, *width), dtype=kind)
+        self.filled = 0
+
+    def add(self, rows: NDArray[np.generic]) -> None:
+        end = self.filled + len(rows)
+        while end > len(self.rows):
+            self.rows = np.concatenate([self.rows, np.empty_like(self.rows)])
+        self.rows[self.filled : end] = rows
+        self.filled = end
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The words of n texts, by number.
+
+    ``words`` are those of all texts in order, and ``text`` says of each to which it belongs;
+    ``distinct`` and ``distinct_text`` are the same without a text's repeats, and with the word
+    that stands for shouting.
+    """
+
+    words: IntArray
+    text: IntArray
+    distinct: IntArray
+    distinct_text: IntArray
+
+
+class WordMemory(dict[str, int]):
+    """From a run of characters without space to its number, and so to its words.
 
     Such a run is a word with what touches it, «bank» or «(bank,»; no token crosses a space, so
     a text is read by its runs, and one that was read before costs a look-up. New runs and words
@@ -42,8 +76,6 @@ class WordMemory(dict[str, tuple[int, ...]]):
     ----------
     words
         The known words, by number.
-    loud
-        Runs in which a word is shouted.
     caps
         Number of the word that stands for shouting.
     """
@@ -52,23 +84,27 @@ class WordMemory(dict[str, tuple[int, ...]]):
         super().__init__()
         self._sums = sums
         self._lock = Lock()
-        self._filled = 0  # words of which the arrays hold something
-        self._table = np.empty((_FIRST, width), dtype=np.float32)
-        # Per word its hash, its hash as the first of a pair (side by side, further apart), bytes.
-        self._hash = np.empty((4, _FIRST), dtype=np.int64)
         self._number: dict[str, int] = {}
         self.words: list[str] = []
-        self.loud: set[str] = set()
-        (self.caps,) = self[CAPS]
+        # Per run: where its words begin among those of all runs, how many, if one is shouted.
+        self._runs = _Table((3,), np.int64)
+        self._words_of_runs = _Table((), np.int64)
+        self._new: list[tuple[list[int], bool]] = []  # runs that are not in the arrays yet
+        # Per word: what `sums` gives; its hash, its hash as the first of a pair (side by side,
+        # further apart), its bytes.
+        self._table = _Table((width,), np.float32)
+        self._hash = _Table((4,), np.int64)
+        self.caps = self._number_of(CAPS)
 
-    def __missing__(self, run: str) -> tuple[int, ...]:
+    def __missing__(self, run: str) -> int:
         tokens = TOKEN.findall(run)
         with self._lock:
-            numbers = tuple(self._number_of(token.lower()) for token in tokens)
-            if any(map(is_shouted, tokens)):
-                self.loud.add(run)
-            self[run] = numbers
-        return numbers
+            if run in self:
+                return self[run]
+            words = [self._number_of(token.lower()) for token in tokens]
+            self._new.append((words, not run.islower() and any(map(is_shouted, tokens))))
+            number = self[run] = len(self)
+        return number
 
     def _number_of(self, word: str) -> int:
         number = self._number.setdefault(word, len(self.words))
@@ -76,46 +112,62 @@ class WordMemory(dict[str, tuple[int, ...]]):
             self.words.append(word)
         return number
 
-    def _arrays(self) -> tuple[FloatArray, IntArray]:
+    def _of_runs(self) -> tuple[IntArray, IntArray]:
+        """Rows of all runs, and the words that they point at."""
+        with self._lock:
+            if self._new:
+                size = np.array([len(words) for words, _ in self._new])
+                begin = self._words_of_runs.filled + np.cumsum(size) - size
+                shouted = [shouted for _, shouted in self._new]
+                self._words_of_runs.add(
+                    np.array([n for words, _ in self._new for n in words], dtype=np.int64)
+                )
+                self._runs.add(np.stack([begin, size, shouted], axis=1))
+                self._new = []
+            return self._runs.rows, self._words_of_runs.rows
+
+    def _of_words(self) -> tuple[FloatArray, IntArray]:
         """What is kept of all words; that of new ones is worked out here, for all at once."""
         with self._lock:
-            new = self.words[self._filled :]
+            new = self.words[self._table.filled :]
             if new:
-                end = self._filled + len(new)
-                while end > len(self._table):
-                    # Who reads meanwhile keeps the old arrays, which hold all that it asks for.
-                    self._table = np.concatenate([self._table, np.empty_like(self._table)])
-                    self._hash = np.concatenate([self._hash, np.empty_like(self._hash)], axis=1)
-                self._table[self._filled : end] = self._sums(new)
-                self._hash[:, self._filled : end] = np.array([_hashes(word) for word in new]).T
-                self._filled = end
-            return self._table, self._hash
+                self._hash.add(np.array([_hashes(word) for word in new], dtype=np.int64))
+                self._table.add(self._sums(new))
+            return self._table.rows, self._hash.rows
 
-    def read(self, text: str) -> tuple[list[int], dict[int, None]]:
-        """Numbers of the words of a text in order, and the distinct ones (shouting included)."""
-        runs = text.split()
-        numbers = list(chain.from_iterable(map(self.__getitem__, runs)))
-        distinct = dict.fromkeys(numbers)
-        if not self.loud.isdisjoint(runs):
-            distinct[self.caps] = None
-        return numbers, distinct
+    def read(self, texts: Sequence[str]) -> Reading:
+        """Read n texts."""
+        split = [text.split() for text in texts]
+        runs = np.array(list(map(self.__getitem__, chain.from_iterable(split))), dtype=np.int64)
+        text = np.repeat(np.arange(len(texts)), np.fromiter(map(len, split), np.int64, len(split)))
+        rows, words_of_runs = self._of_runs()
+        first, size, shouted = rows.take(runs, axis=0).T
+        # The words of one run after those of another.
+        step = np.repeat(first - (np.cumsum(size) - size), size)
+        words = words_of_runs.take(np.arange(len(step)) + step)
+        owner = np.repeat(text, size)
+        at = first_places(owner * len(self.words) + words)
+        distinct, distinct_text = words.take(at), owner.take(at)
+        if shouted.any():
+            loud = np.unique(text[shouted.astype(bool)])
+            ends = np.searchsorted(distinct_text, loud, side="right")
+            distinct = np.insert(distinct, ends, self.caps)
+            distinct_text = np.insert(distinct_text, ends, loud)
+        return Reading(words, owner, distinct, distinct_text)
 
     def sums(self, numbers: IntArray) -> FloatArray:
         """What is kept of some words, shape (n, width)."""
-        return self._arrays()[0].take(numbers, axis=0)
+        return self._of_words()[0].take(numbers, axis=0)
 
-    def pair_keys(self, left: IntArray, right: IntArray, *, near: int) -> NDArray[np.uint32]:
-        """Hashes of word pairs by the numbers of their words; as `pair_key` for each.
-
-        The first ``near`` pairs stand side by side, the others further apart.
-        """
-        own, first, far_first, length = self._arrays()[1]
-        begun = np.concatenate([first.take(left[:near]), far_first.take(left[near:])])
-        length = length.take(right)
-        keys = joined(begun, own.take(right), np.minimum(length, LONGEST))
+    def pair_keys(self, left: IntArray, right: IntArray, distance: IntArray) -> NDArray[np.uint32]:
+        """Hashes of word pairs by the numbers of their words; as `pair_key` for each."""
+        hashes = self._of_words()[1]
+        lefts, rights = hashes.take(left, axis=0), hashes.take(right, axis=0)
+        begun = np.where(distance > 1, lefts[:, 2], lefts[:, 1])
+        length = rights[:, 3]
+        keys = joined(begun, rights[:, 0], np.minimum(length, LONGEST))
         for i in np.flatnonzero(length > LONGEST):
-            distance = 1 if i < near else 2
-            keys[i] = pair_key(self.words[left[i]], self.words[right[i]], distance)
+            keys[i] = pair_key(self.words[left[i]], self.words[right[i]], distance[i])
         return keys
 
 
@@ -129,8 +181,22 @@ def _hashes(word: str) -> tuple[int, int, int, int]:
     return own, near, far, len(data)
 
 
-def starts(counts: Sequence[int]) -> tuple[IntArray, IntArray]:
-    """Which of some groups are not empty, and where each of those starts in a flat array."""
-    size = np.array(counts, dtype=np.int64)
-    filled = np.flatnonzero(size)
-    return filled, (np.cumsum(size) - size)[filled]
+def first_places(values: IntArray) -> IntArray:
+    """Where each value stands first, in that order; values are not negative.
+
+    By a hash table of four slots a value (Fibonacci hashing, Knuth 1998, section 6.4): a slot
+    holds the first value that falls into it. The few values that find another one there are
+    sorted out among themselves, so the answer is exact.
+    """
+    place = np.arange(len(values))
+    bits = np.uint64(64 - (4 * len(values)).bit_length())
+    slot = (values.astype(np.uint64) * _GOLDEN >> bits).astype(np.int64)
+    holder = np.empty(1 << (4 * len(values)).bit_length(), dtype=np.int64)
+    holder[slot[::-1]] = place[::-1]
+    first = holder.take(slot)
+    new = first == place
+    crowded = np.flatnonzero(values.take(first) != values)
+    if len(crowded):
+        order = crowded[np.argsort(values[crowded], kind="stable")]
+        new[order[firsts(values[order])]] = True
+    return np.flatnonzero(new)

@@ -17,10 +17,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
+from typing import Any
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
+
+from cxnlp.features.crc import windows
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -93,13 +97,20 @@ class WordGrams:
     floor: tuple[float, float] = (0.0, 0.0)
 
     def __post_init__(self) -> None:
-        # One flag for each range of hashes, at least eight ranges a known hash: most unknown
-        # hashes are told by it, and only the others are looked for among the sorted ones.
+        # Hashes by ranges, at least eight a known hash. A flag for each tells most unknown hashes;
+        # of the others the few known ones of their range are tried, from the first on.
         bits = min(24, (8 * len(self.keys)).bit_length())
+        shift = np.uint32(32 - bits)
+        ranges = self.keys >> shift
+        start = firsts(ranges)
         known = np.zeros(1 << bits, dtype=bool)
-        known[self.keys >> np.uint32(32 - bits)] = True
+        known[ranges[start]] = True
+        first = np.zeros(1 << bits, dtype=np.int32)
+        first[ranges[start]] = start
         object.__setattr__(self, "_known", known)
-        object.__setattr__(self, "_shift", np.uint32(32 - bits))
+        object.__setattr__(self, "_first", first)
+        object.__setattr__(self, "_most", int(np.diff(start, append=len(ranges)).max(initial=0)))
+        object.__setattr__(self, "_shift", shift)
 
     @property
     def n_features(self) -> int:
@@ -109,18 +120,23 @@ class WordGrams:
     def find(self, keys: NDArray[np.uint32]) -> tuple[IntArray, IntArray]:
         """Positions in ``keys`` of the known hashes, and the feature of each; repeats kept."""
         known: NDArray[np.bool_] = self._known  # type: ignore[attr-defined]
-        shift: np.uint32 = self._shift  # type: ignore[attr-defined]
-        where = np.flatnonzero(known.take(keys >> shift))
-        # In the order of the hashes a binary search is several times as fast.
-        packed = np.sort(keys[where].astype(np.int64) << 32 | where)
-        where, wanted = packed & 0xFFFFFFFF, (packed >> 32).astype(np.uint32)
-        rows = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
-        same = self.keys[rows] == wanted
-        return where[same], rows[same]
+        first: NDArray[np.int32] = self._first  # type: ignore[attr-defined]
+        ranges = keys >> self._shift  # type: ignore[attr-defined]
+        where = np.flatnonzero(known.take(ranges))
+        wanted = keys.take(where)
+        rows = first.take(ranges.take(where)).astype(np.int64)
+        found = self.keys.take(rows)
+        before = np.flatnonzero(found < wanted)
+        for _ in range(self._most - 1):  # type: ignore[attr-defined]
+            rows[before] += 1
+            found[before] = self.keys.take(rows[before], mode="clip")
+            before = before[found[before] < wanted[before]]
+        same = np.flatnonzero(found == wanted)
+        return where.take(same), rows.take(same)
 
     def rows(self, keys: Sequence[int]) -> list[int]:
         """Features of the known among some hashes, repeats kept, in the order of the hashes."""
-        rows: list[int] = self.find(np.array(keys, dtype=np.uint32))[1].tolist()
+        rows: list[int] = np.sort(self.find(np.array(keys, dtype=np.uint32))[1]).tolist()
         return rows
 
     def word_rows(self, word: str) -> list[int]:
@@ -166,6 +182,13 @@ class WordGrams:
         )
 
 
+def firsts(values: NDArray[Any]) -> IntArray:
+    """Where each value of a sorted array stands first."""
+    new = np.ones(len(values), dtype=bool)
+    np.not_equal(values[1:], values[:-1], out=new[1:])
+    return np.flatnonzero(new)
+
+
 def _inverse_root(total: float) -> float:
     return float(total) ** -0.5 if total > 0 else 0.0
 
@@ -183,6 +206,36 @@ def word_keys(word: str, char_sizes: tuple[int, int]) -> list[int]:
         else:
             keys += [crc32(padded[i:j].encode("utf-8", "replace"), _LETTERS) for i, j in places]
     return keys
+
+
+def keys_of_words(
+    words: Sequence[str], char_sizes: tuple[int, int]
+) -> tuple[IntArray, NDArray[np.uint32]]:
+    """`word_keys` of n words at once: of each hash the word's place, in order, and the hash."""
+    plain = [i for i, word in enumerate(words) if word[0].isalnum() and word.isascii()]
+    others = sorted(set(range(len(words))).difference(plain))
+    keys = [word_keys(words[i], char_sizes) for i in others]
+    own = [crc32(words[i].encode()) for i in plain]
+    data = np.frombuffer("".join(f"<{words[i]}>" for i in plain).encode(), dtype=np.uint8)
+    size = np.array([len(words[i]) + 2 for i in plain], dtype=np.int64)
+    left = np.repeat(np.cumsum(size), size) - np.arange(len(data))  # bytes up to the word's end
+    fits = left[:, None] >= np.arange(char_sizes[0], char_sizes[1] + 1)
+    owner = np.concatenate(
+        [
+            np.array(plain, dtype=np.int64),
+            np.repeat(np.array(plain, dtype=np.int64), size)[np.nonzero(fits)[0]],
+            np.repeat(np.array(others, dtype=np.int64), [len(found) for found in keys]),
+        ]
+    )
+    found = np.concatenate(
+        [
+            np.array(own, dtype=np.uint32),
+            windows(data, char_sizes, _LETTERS)[fits],
+            np.array(list(chain.from_iterable(keys)), dtype=np.uint32),
+        ]
+    )
+    order = np.argsort(owner, kind="stable")
+    return owner[order], found[order]
 
 
 def pair_key(left: str, right: str, distance: int) -> int:

@@ -6,9 +6,12 @@ import re
 from collections.abc import Iterator
 
 from cxnlp.text.offsets import Edit, Rewriter
+from cxnlp.text.places import matches, places
+from cxnlp.text.signs import CLOSING, QUOTED
 
-# No such word and no such line: nothing to do. Keep in step with the patterns below.
-_CUE_WORDS = frozenset(
+# No such word, and no run that begins so or holds that: nothing to do. Keep in step with the
+# patterns below.
+_QUOTED_WORDS = frozenset(
     [
         "schreef",
         "geschreven",
@@ -18,17 +21,6 @@ _CUE_WORDS = frozenset(
         "verstuurd",
         "gestuurd",
         "sent",
-        "datum",
-        "onderwerp",
-        "groet",
-        "groeten",
-        "groetjes",
-        "mvg",
-        "gr",
-        "v",
-        "hoogachtend",
-        "regards",
-        "cordialement",
         "outlook",
         "disclaimer",
         "vertrouwelijk",
@@ -42,7 +34,22 @@ _CUE_WORDS = frozenset(
         "printing",
     ]
 )
-_CUE_LINE = re.compile(r"^(?:>|--|__|van ?:|from ?:|de ?:)", re.I | re.M)
+_QUOTED_STARTS = (">", "--", "__", ":", "de:")
+_CLOSING_WORDS = frozenset(
+    [
+        "groet",
+        "groeten",
+        "groetjes",
+        "mvg",
+        "gr",
+        "v",  # «m.v.g.», and two letters together
+        "mv",
+        "vg",
+        "hoogachtend",
+        "regards",
+        "cordialement",
+    ]
+)
 
 _LINE = re.I | re.M
 _QUOTED = re.compile(r"^>.*\n?", re.M)
@@ -83,7 +90,9 @@ _DISCLAIMER = re.compile(
     r"geen rechten|confidential|intended|milieu|printing|environment))",
     _LINE,
 )
-_CLOSING_CUES = ("groet", "mvg", "m.v", "mv.g", "hoogachtend", "regards", "cordialement")
+_CLOSING_CUES = ("groet", "mvg", "m.v", "mv.g", "gr", "hoogachtend", "regards", "cordialement")
+_CLOSING_BEFORE = 30
+"""A closing begins at most so many characters before such a word: «met een vriendelijke »."""
 # What a lower-cased text holds in which the pattern can match: plain strings are found faster.
 _CUES: dict[re.Pattern[str], tuple[str, ...]] = {
     _QUOTED: (">",),
@@ -96,32 +105,47 @@ _CUES: dict[re.Pattern[str], tuple[str, ...]] = {
         "disclaimer", "vertrouwelijk", "uitsluitend", "bestemd voor", "geen rechten",
         "confidential", "intended", "milieu", "printing", "environment",
     ),
-    _DEVICE: ("verzonden", "verstuurd", "gestuurd", "sent from", "outlook"),
 }  # fmt: skip
+_DEVICE_STARTS = (
+    "verzonden", "verstuurd", "gestuurd", "sent from", "outlook", "get outlook", "download outlook",
+)  # fmt: skip
 _LETTER = re.compile(r"[^\W\d_]")
 _POSTSCRIPT = re.compile(r"^p\.?s\b", _LINE)
 _SIGNATURE_CHARS = 400
 _SIGNATURE_LINES = 10
 
 
-def drop_furniture(work: Rewriter, words: frozenset[str]) -> None:
+def furniture_signs(run: str, words: frozenset[str]) -> int:
+    """By what a run of characters without space, and its words, may be `FURNITURE`."""
+    low = run.lower()
+    quoted = (
+        low.startswith(_QUOTED_STARTS)
+        or "van:" in low
+        or "from:" in low
+        or not words.isdisjoint(_QUOTED_WORDS)
+    )
+    closing = not words.isdisjoint(_CLOSING_WORDS)
+    return (QUOTED if quoted else 0) | (CLOSING if closing else 0)
+
+
+def drop_furniture(work: Rewriter, signs: int) -> None:
     """Remove quoted mail, signatures and disclaimers; if nothing is left, keep the text.
 
-    ``words`` are the words of the text, which show cheaply that there is nothing to do.
+    ``signs`` are those of the text (`cxnlp.text.glance`).
     """
     text = work.text
-    if words.isdisjoint(_CUE_WORDS):
-        # `search` would look for a line at every character.
-        cue = _CUE_LINE.search if "\n" in text else _CUE_LINE.match
-        if not cue(text):
-            return
-    edits = _merge(_cuts(text, words), len(text))
+    low = text.lower()
+    cuts = _quoted(text, low) if signs & QUOTED else []
+    if signs & CLOSING:
+        cuts += _signed(text, low, cuts)
+    edits = _merge(cuts, len(text))
     if edits and _LETTER.search("".join(_rest(text, edits))):
         work.apply(edits)
 
 
-def _cuts(text: str, words: frozenset[str]) -> list[tuple[int, int]]:
-    size, low = len(text), text.lower()
+def _quoted(text: str, low: str) -> list[tuple[int, int]]:
+    """Quoted mail, headers, disclaimers, and what a device or program adds."""
+    size = len(text)
 
     def found(pattern: re.Pattern[str]) -> Iterator[re.Match[str]]:
         for cue in _CUES[pattern]:
@@ -131,7 +155,7 @@ def _cuts(text: str, words: frozenset[str]) -> list[tuple[int, int]]:
 
     cuts = [m.span() for m in found(_QUOTED)]
     quoted = bool(cuts)
-    for reply in found(_REPLY):
+    for reply in found(_REPLY) if ":\n" in text or text.endswith(":") else ():
         # An answer below the quoted lines is kept; with no such lines all that follows is quoted.
         cuts.append((reply.start(), reply.end() if quoted else size))
     for pattern in (_SEPARATOR, _HEADERS, _HEADERS_INLINE):
@@ -142,9 +166,13 @@ def _cuts(text: str, words: frozenset[str]) -> list[tuple[int, int]]:
         match = next(found(pattern), None)
         if match and _LETTER.search(text, 0, match.start()):
             cuts.append((match.start(), size))
-    cuts += [m.span() for m in found(_DEVICE)]
-    for match in _closings(text, low, words):
-        end = min((start for start, _ in cuts if start >= match.end()), default=size)
+    return cuts + [m.span() for m in matches(_DEVICE, text, low, _DEVICE_STARTS)]
+
+
+def _signed(text: str, low: str, cuts: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """A closing with what follows it up to the next cut, if that reads like a signature."""
+    for match in _closings(text, low):
+        end = min((start for start, _ in cuts if start >= match.end()), default=len(text))
         rest = text[match.end() : end]
         if (
             len(rest) <= _SIGNATURE_CHARS
@@ -152,20 +180,18 @@ def _cuts(text: str, words: frozenset[str]) -> list[tuple[int, int]]:
             and _is_signature(rest)
         ):
             after = _POSTSCRIPT.search(text, match.end(), end)
-            cuts.append((match.start(), after.start() if after else end))
-            break
-    return cuts
+            return [(match.start(), after.start() if after else end)]
+    return []
 
 
-def _closings(text: str, low: str, words: frozenset[str]) -> Iterator[re.Match[str]]:
-    """As ``_CLOSING.finditer(text)``, tried only where one may start."""
-    if "gr" not in words and not any(cue in low for cue in _CLOSING_CUES):
-        return
+def _closings(text: str, low: str) -> Iterator[re.Match[str]]:
+    """As ``_CLOSING.finditer(text)``, tried only shortly before a word that one holds."""
     done = 0
-    for start in _CLOSING_START.finditer(text):
-        if start.start() >= done and (match := _CLOSING.match(text, start.start())):
-            yield match
-            done = match.end()
+    for cue in places(low, _CLOSING_CUES):
+        for start in _CLOSING_START.finditer(text, max(done, cue - _CLOSING_BEFORE), cue + 1):
+            if start.start() >= done and (match := _CLOSING.match(text, start.start())):
+                yield match
+                done = match.end()
 
 
 def _is_signature(rest: str) -> bool:

@@ -14,6 +14,7 @@ from functools import cache
 from typing import Final
 
 from cxnlp.text.lexicon import is_dutch_word, language_words, word_set
+from cxnlp.text.signs import DUTCH, FOREIGN
 
 NAMES: Final = {"nl": "Dutch", "en": "English", "de": "German", "fr": "French", "af": "Afrikaans"}
 
@@ -87,10 +88,16 @@ def language_of(words: frozenset[str]) -> Language:
     return Language("nl" if dutch or known else "und", 0.5 if dutch else 0.0)
 
 
-def is_plainly_dutch(words: frozenset[str]) -> bool:
-    """Whether `language_of` says Dutch at first sight: Dutch words and none of another language."""
+def language_signs(words: frozenset[str]) -> int:
+    """Whether some words are `DUTCH` alone, and whether any is `FOREIGN`."""
     rivals = _rivals()
-    return words.isdisjoint(rivals.foreign) and not words.isdisjoint(rivals.dutch)
+    dutch, foreign = words.isdisjoint(rivals.dutch), words.isdisjoint(rivals.foreign)
+    return (0 if dutch else DUTCH) | (0 if foreign else FOREIGN)
+
+
+def is_plainly_dutch(signs: int) -> bool:
+    """Whether `language` says Dutch at first sight: Dutch words and none of another language."""
+    return signs & (DUTCH | FOREIGN) == DUTCH
 
 
 def _has_afrikaans_article(words: frozenset[str]) -> bool:

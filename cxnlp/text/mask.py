@@ -10,6 +10,7 @@ import re
 
 from cxnlp.text.names import ADDRESS, NAME, name_edits
 from cxnlp.text.offsets import Edit, Rewriter
+from cxnlp.text.signs import DIGIT, NAMES, WEB
 
 AMOUNT = "_bedrag_"
 NUMBER = "_getal_"
@@ -74,10 +75,14 @@ _MONTH = (
     r"september|sept|sep|oktober|okt|november|nov|december|dec)\b(?:\.(?=[ ]\d))?"
 )
 _PLAIN = r"(?:\d{1,3}(?:[.,]\d{3})+|\d+)(?:[.,]\d{1,2}(?!\d)|[.,]?-{1,2}(?!\w)|,=)?"
+_DIGIT = re.compile(r"\d")
 _START = re.compile(r"[\d€$£+(]")
-# A small number before a word that is no month, amount or time: most numbers are such.
+# A small number at the end of a clause, or before a word that is no month, amount or time: most
+# numbers are such.
 _SMALL = re.compile(
-    r"(?<![\w-])\d{1,2}(?= [a-z])(?! (?i:jan|feb|ma|mr|ap|me|ju|au|se|ok|no|de|eu|ce|ct|uu|[uh]\b))"
+    r"(?<![\w-])(?!112)\d{1,3}"
+    r"(?= (?!jan|feb|ma|mr|ap|me|ju|au|se|ok|no|de|eu|ce|ct|uu|[uh]\b)[a-z]|[.,;!?)]+[ \n]|[.,;!?)]*\Z)",
+    re.I,
 )
 # One of these is tried at each place where `_START` is; the first that fits, wins.
 _NUMERIC = re.compile(
@@ -131,17 +136,24 @@ _PLACEHOLDER_OF = {
 }
 
 
-def mask(work: Rewriter, words: frozenset[str]) -> None:
+def mask_signs(run: str) -> int:
+    """Whether a run of characters without space holds a `DIGIT` or part of a `WEB` address."""
+    if run.isalpha():
+        return 0
+    return (DIGIT if _DIGIT.search(run) else 0) | (WEB if _WEB_CUE.search(run) else 0)
+
+
+def mask(work: Rewriter, signs: int) -> None:
     """Replace web addresses, numbers and names in the text by placeholders.
 
-    ``words`` are the words of the text (`lexicon.word_set`).
+    ``signs`` are those of the text (`cxnlp.text.glance`).
     """
-    text = work.text
-    if _WEB_CUE.search(text):
+    if signs & WEB:
         work.sub(_WEB, _web_placeholder)
-        text = work.text
-    work.apply(_number_edits(text))
-    work.apply(name_edits(work.text, words))
+    if signs & DIGIT:
+        work.apply(_number_edits(work.text))
+    if signs & NAMES:
+        work.apply(name_edits(work.text, signs))
 
 
 def _web_placeholder(match: re.Match[str]) -> str:

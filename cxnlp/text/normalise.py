@@ -1,7 +1,7 @@
 """Bring a message to one spelling of characters: Unicode, quotes, HTML, spaces, lengthening.
 
-Every step is skipped when a cheap look shows that it has nothing to do, which is the usual
-case: plain text costs a few microseconds.
+Every step is skipped when a cheap look shows that it has nothing to do, and all of them but the
+spaces when `is_plain` says so, which is the usual case.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import re
 import unicodedata
 
 from cxnlp.text.offsets import Edit, Rewriter
+from cxnlp.text.places import matches
+from cxnlp.text.signs import UNUSUAL
 
 # One character for one, so that no position moves.
 _SAME_LENGTH = str.maketrans(
@@ -46,12 +48,12 @@ _TAG = re.compile(
 _BREAKING = re.compile(r"</?(?:br|p|div|li|ul|ol|tr|table|h\d|hr|blockquote)\b", re.I)
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,30});", re.I)
 
-# Not «{2,}»: a pattern that begins with a set of characters is looked for ten times as fast.
 _SPACES = re.compile(r"[ \n][ \n]+")
 _LONG = re.compile(r"([^\d\s_])\1{2,}")
 _DOUBLED_MARKS = frozenset("!?")
 _VOWELS = frozenset("aeiou")
 _TRIPLE = re.compile(r"(.)\1\1")
+_ODD = re.compile(r"[&<`]|(.)\1\1", re.I)
 
 
 def normalise(work: Rewriter) -> None:
@@ -60,16 +62,25 @@ def normalise(work: Rewriter) -> None:
     if "&" in text or "<" in text:
         _html(work)
         text = work.text
-    if not (text.isascii() and (text.isprintable() or _is_plain(text))):
-        _characters(work)
-        text = work.text
+    _characters(work)
     trim(work)
     shorten(work)
 
 
-def _is_plain(text: str) -> bool:
-    """Whether line breaks are all that `_characters` would look at in an ASCII text."""
-    return "`" not in text and text.replace("\n", "").isprintable()
+def character_signs(run: str) -> int:
+    """Whether a run of characters without space is `UNUSUAL` (see `cxnlp.text.signs`)."""
+    if run.isascii() and not _ODD.search(run):
+        return 0
+    work = Rewriter(run)
+    normalise(work)
+    # A tag may go on in the next run, and an accent may belong to the space before it.
+    odd = work.text != run or "<" in run or unicodedata.combining(run[0])
+    return UNUSUAL if odd else 0
+
+
+def is_plain(text: str, signs: int) -> bool:
+    """Whether spaces and line breaks are all that `normalise` may have to change."""
+    return not signs & UNUSUAL and (text.isprintable() or text.replace("\n", "").isprintable())
 
 
 def trim(work: Rewriter) -> None:
@@ -119,10 +130,10 @@ def _space_edits(text: str) -> list[Edit]:
     size = len(text)
     first, last = size - len(text.lstrip(" \n")), len(text.rstrip(" \n"))
     edits = [(0, first, "")] if first else []
-    for match in _SPACES.finditer(text, first, last):
+    for match in matches(_SPACES, text, text, ("  ", "\n\n", " \n", "\n ")):
         start, end = match.span()
-        to = "\n" if "\n" in match[0] else " "
-        edits.append((start, end, to))
+        if first <= start < last:
+            edits.append((start, end, "\n" if "\n" in match[0] else " "))
     if first < last < size:
         edits.append((last, size, ""))
     return edits

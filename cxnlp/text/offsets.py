@@ -19,7 +19,7 @@ Stage = tuple[tuple[int, int, int, int], ...]
 """Changed segments, in order: (start after, end after, start before, end before)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OffsetMap:
     """The way from spans of a rewritten text back to spans of the original.
 
@@ -85,7 +85,9 @@ class Rewriter:
 
     def sub(self, pattern: re.Pattern[str], replacement: str | Callable[..., str]) -> None:
         """Replace every match; a callable gets the match and gives the new text."""
-        if isinstance(replacement, str):
-            self.apply([(m.start(), m.end(), replacement) for m in pattern.finditer(self.text)])
-        else:
-            self.apply([(m.start(), m.end(), replacement(m)) for m in pattern.finditer(self.text)])
+        text = self.text
+        edits = [
+            (m.start(), m.end(), replacement if isinstance(replacement, str) else replacement(m))
+            for m in pattern.finditer(text)
+        ]
+        self.apply([edit for edit in edits if text[edit[0] : edit[1]] != edit[2]])

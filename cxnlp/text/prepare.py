@@ -6,11 +6,13 @@ import re
 from dataclasses import dataclass
 
 from cxnlp.text.furniture import drop_furniture
+from cxnlp.text.glance import glance
 from cxnlp.text.language import NAMES, is_foreign_script, is_plainly_dutch, language_of
 from cxnlp.text.lexicon import word_set
 from cxnlp.text.mask import mask
-from cxnlp.text.normalise import normalise, trim
+from cxnlp.text.normalise import is_plain, normalise, trim
 from cxnlp.text.offsets import OffsetMap, Rewriter
+from cxnlp.text.signs import FURNITURE
 
 MAX_CHARS = 20_000
 """Characters of a message that are read; a longer one is cut, with a reason."""
@@ -22,7 +24,7 @@ _LETTER = re.compile(r"[^\W\d_]")
 _PLACEHOLDER = re.compile(r"_[a-z]+_")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that takes longer than all the rest of making one
 class Prepared:
     """A message as a model sees it, with the way back to the original.
 
@@ -70,19 +72,24 @@ def prepare(text: str) -> Prepared:
     if len(text) > MAX_CHARS:
         reasons = (f"truncated: only the first {MAX_CHARS} characters were read",)
     work = Rewriter(text[:MAX_CHARS])
-    normalise(work)
-    words = word_set(work.text)
-    message = work.text
-    drop_furniture(work, words)
-    if work.text is not message:
+    signs = glance(work.text)
+    if is_plain(work.text, signs):
         trim(work)
-        message = work.text
-        words = word_set(message)
-    mask(work, words)
+    else:
+        normalise(work)
+        signs = glance(work.text)
+    message = work.text
+    if signs & FURNITURE:
+        drop_furniture(work, signs)
+        if work.text is not message:
+            trim(work)
+            message = work.text
+            signs = glance(message)
+    mask(work, signs)
     seen = work.text
     code, problem = "und", _no_message(seen)
     if not problem:
-        code, problem = _not_dutch(message, words)
+        code, problem = _not_dutch(message, signs)
     if problem:
         reasons = (problem, *reasons)
     return Prepared(seen, text, work.offsets, code, not problem, reasons)
@@ -100,9 +107,12 @@ def _no_message(seen: str) -> str:
     return ""
 
 
-def _not_dutch(message: str, words: frozenset[str]) -> tuple[str, str]:
+def _not_dutch(message: str, signs: int) -> tuple[str, str]:
     """Return the language code, and what is wrong with it or an empty string."""
-    code = "nl" if is_plainly_dutch(words) else language_of(words).code
+    if is_plainly_dutch(signs):
+        return "nl", ""
+    words = word_set(message)
+    code = language_of(words).code
     if code == "nl":
         return code, ""
     if code != "und":

@@ -10,8 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cxnlp.features.crc import LONGEST, joined
-from cxnlp.features.memory import WordMemory, starts
-from cxnlp.features.wordgrams import CAPS, features_of, pair_key, tokenize
+from cxnlp.features.memory import WordMemory, first_places
+from cxnlp.features.wordgrams import (
+    CAPS,
+    features_of,
+    firsts,
+    keys_of_words,
+    pair_key,
+    tokenize,
+    word_keys,
+)
 
 MESSY = st.lists(
     st.sampled_from(["NIET!!", "Niet,", "(bank)", "e-mail", "_bedrag_", "'s", "ΑΣ", "\x1c", "İK", "x" * 80])
@@ -33,9 +41,12 @@ def test_the_hash_of_two_joined_parts(left: bytes, right: bytes) -> None:
 @given(MESSY | st.text())
 def test_a_text_read_by_its_runs_has_the_words_of_its_tokens(text: str) -> None:
     known = memory()
-    numbers, distinct = known.read(text)
-    assert [known.words[number] for number in numbers] == tokenize(text).words
+    reading = known.read(["", text, "Een ander!"])
+    mine, distinct = reading.words[reading.text == 1], reading.distinct[reading.distinct_text == 1]
+    assert [known.words[number] for number in mine] == tokenize(text).words
     assert [known.words[number] for number in distinct] == list(features_of(text, 1)[0])
+    assert reading.text.tolist() == sorted(reading.text)
+    assert reading.distinct_text.tolist() == sorted(reading.distinct_text)
     assert known.words[known.caps] == CAPS
 
 
@@ -43,18 +54,18 @@ def test_a_text_read_by_its_runs_has_the_words_of_its_tokens(text: str) -> None:
 @given(MESSY)
 def test_pair_hashes_are_those_of_the_strings(text: str) -> None:
     known = memory()
-    numbers = np.array(known.read(text)[0], dtype=np.int64)
+    numbers = known.read([text]).words
     words = tokenize(text).words
     places = [(i, i + d) for d in (1, 2) for i in range(len(words) - d)]
     left, right = np.array(places, dtype=np.int64).reshape(-1, 2).T
-    keys = known.pair_keys(numbers[left], numbers[right], near=max(len(words) - 1, 0))
+    keys = known.pair_keys(numbers[left], numbers[right], right - left)
     assert keys.tolist() == [pair_key(words[i], words[j], j - i) for i, j in places]
 
 
 def test_more_words_than_the_arrays_hold_at_first() -> None:
     known = memory()
-    numbers, _ = known.read(" ".join("x" * (i % 7 + 1) + str(i) for i in range(10_000)))
-    sums = known.sums(np.array(numbers))
+    numbers = known.read([" ".join("x" * (i % 7 + 1) + str(i) for i in range(10_000))]).words
+    sums = known.sums(numbers)
     assert sums[:, 0].tolist() == [len(known.words[number]) for number in numbers]
 
 
@@ -62,12 +73,31 @@ def test_threads_that_meet_the_same_new_words_agree() -> None:
     known = memory()
     texts = [" ".join(f"woord{i}" for i in range(start, start + 300)) for start in range(100)]
     with ThreadPoolExecutor(8) as pool:
-        read = list(pool.map(lambda text: known.read(text)[0], texts))
+        read = list(pool.map(lambda text: known.read([text]).words, texts))
     assert len(set(known.words)) == len(known.words)
     for text, numbers in zip(texts, read, strict=True):
         assert [known.words[number] for number in numbers] == text.split()
 
 
-def test_starts_of_groups_that_are_not_empty() -> None:
-    filled, start = starts([2, 0, 3, 0])
-    assert (filled.tolist(), start.tolist()) == ([0, 2], [0, 2])
+def test_where_values_stand_first() -> None:
+    assert firsts(np.array([1, 1, 3, 4, 4])).tolist() == [0, 2, 3]
+    assert firsts(np.array([], dtype=np.int64)).tolist() == []
+
+
+@given(st.lists(st.integers(0, 40) | st.integers(0, 2**62)))
+def test_places_where_values_stand_first(values: list[int]) -> None:
+    found = first_places(np.array(values, dtype=np.int64)).tolist()
+    assert found == [i for i, value in enumerate(values) if value not in values[:i]]
+
+
+@given(
+    st.lists(
+        st.sampled_from(["niet", "a", "één", "!!", "e-mail", "naïef", "x" * 80, "ΑΣ"])
+        | st.text("abé1'", min_size=1)
+    )
+)
+def test_hashes_of_many_words_are_those_of_each(words: list[str]) -> None:
+    owner, keys = keys_of_words(words, (3, 5))
+    assert owner.tolist() == sorted(owner)
+    for i, word in enumerate(words):
+        assert sorted(keys[owner == i].tolist()) == sorted(word_keys(word, (3, 5)))

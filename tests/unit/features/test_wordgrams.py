@@ -102,7 +102,7 @@ def test_answers_do_not_depend_on_what_was_read_before(
     assert np.array_equal(again.logits(TEXTS), expected)
     # A new memory and a new part of the list after every message.
     monkeypatch.setattr(heads, "_CACHE_RUNS", 0)
-    monkeypatch.setattr(heads, "_BATCH_WORDS", 0)
+    monkeypatch.setattr(heads, "_PART_CHARS", 0)
     assert np.array_equal(again.logits(TEXTS * 3), np.tile(expected, (3, 1)))
 
 

@@ -1,0 +1,33 @@
+"""What a run of characters without space can show: one bit each, so that signs add up with ``|``.
+
+Each step of the reading says for a run which of its signs it bears (a function ``…_signs`` in
+its module), and looks at a text only if the sign is there. A sign may be there without cause, which
+costs time; where there is cause it must be there.
+"""
+
+UNUSUAL = 1 << 0
+"""Characters, HTML or a lengthened word that `normalise` may change."""
+QUOTED = 1 << 1
+"""A word or a line's beginning of quoted mail, headers and disclaimers."""
+CLOSING = 1 << 2
+"""A word of what closes a mail: «groet», «mvg»."""
+FURNITURE = QUOTED | CLOSING
+"""What a mail carries besides the message."""
+WEB = 1 << 3
+"""Part of a web or mail address."""
+DIGIT = 1 << 4
+"""A digit."""
+CAPITAL = 1 << 5
+"""A capital that may begin a name."""
+TITLE = 1 << 6
+"""«mevrouw», «dhr.»: what comes before a name."""
+CUE = 1 << 7
+"""«naam», «heet», «groetjes»: what may introduce a name."""
+KNOWN = 1 << 8
+"""A name that is known in any spelling, or the placeholder of one."""
+NAMES = CAPITAL | TITLE | CUE | KNOWN | WEB
+"""Anything by which there may be a name."""
+DUTCH = 1 << 9
+"""A word that Dutch alone has."""
+FOREIGN = 1 << 10
+"""A word of another language that Dutch has not."""
