@@ -97,7 +97,7 @@ class WordMemory(dict[str, int]):
         self.caps = self._number_of(CAPS)
 
     def __missing__(self, run: str) -> int:
-        tokens = TOKEN.findall(run)
+        tokens = [run] if run.isalnum() else TOKEN.findall(run)
         with self._lock:
             if run in self:
                 return self[run]

@@ -11,7 +11,7 @@ from cxnlp.text.signs import CLOSING, QUOTED
 
 # No such word, and no run that begins so or holds that: nothing to do. Keep in step with the
 # patterns below.
-_QUOTED_WORDS = frozenset(
+QUOTED_WORDS = frozenset(
     [
         "schreef",
         "geschreven",
@@ -35,7 +35,7 @@ _QUOTED_WORDS = frozenset(
     ]
 )
 _QUOTED_STARTS = (">", "--", "__", ":", "de:")
-_CLOSING_WORDS = frozenset(
+CLOSING_WORDS = frozenset(
     [
         "groet",
         "groeten",
@@ -115,17 +115,11 @@ _SIGNATURE_CHARS = 400
 _SIGNATURE_LINES = 10
 
 
-def furniture_signs(run: str, words: frozenset[str]) -> int:
-    """By what a run of characters without space, and its words, may be `FURNITURE`."""
+def furniture_signs(run: str) -> int:
+    """Whether a run of characters without space may begin a line of quoted mail."""
     low = run.lower()
-    quoted = (
-        low.startswith(_QUOTED_STARTS)
-        or "van:" in low
-        or "from:" in low
-        or not words.isdisjoint(_QUOTED_WORDS)
-    )
-    closing = not words.isdisjoint(_CLOSING_WORDS)
-    return (QUOTED if quoted else 0) | (CLOSING if closing else 0)
+    begins = low.startswith(_QUOTED_STARTS) or "van:" in low or "from:" in low
+    return QUOTED if begins else 0
 
 
 def drop_furniture(work: Rewriter, signs: int) -> None:

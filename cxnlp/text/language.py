@@ -88,11 +88,9 @@ def language_of(words: frozenset[str]) -> Language:
     return Language("nl" if dutch or known else "und", 0.5 if dutch else 0.0)
 
 
-def language_signs(words: frozenset[str]) -> int:
-    """Whether some words are `DUTCH` alone, and whether any is `FOREIGN`."""
-    rivals = _rivals()
-    dutch, foreign = words.isdisjoint(rivals.dutch), words.isdisjoint(rivals.foreign)
-    return (0 if dutch else DUTCH) | (0 if foreign else FOREIGN)
+def telling_words() -> tuple[frozenset[str], frozenset[str]]:
+    """Words that Dutch alone has, and words of another language that Dutch has not."""
+    return _rivals().dutch, _rivals().foreign
 
 
 def is_plainly_dutch(signs: int) -> bool:

@@ -78,7 +78,7 @@ _FULL_NAME = re.compile(
     r"(?: (?:(?:van|de|der|den|ter|ten|el|'t) ){0,3}[A-ZÀ-Þ][\w'’-]+){0,3}"
 )
 _GIVEN = re.compile(r"(?:(?:van|de|der|den|ter|ten|el|'t) ){0,3}[^\W\d_][\w'’-]+")
-_CUE_WORDS = frozenset(
+CUE_WORDS = frozenset(
     [
         "naam",
         "heet",
@@ -97,7 +97,7 @@ _CUE_WORDS = frozenset(
         "t",
     ]
 )
-_TITLE_WORDS = frozenset(
+TITLE_WORDS = frozenset(
     [
         "dhr",
         "mevr",
@@ -126,27 +126,17 @@ _ACRONYM = 5
 _ENDERS = frozenset(".!?:;\n\"'()[]*•>|/-")
 
 
-def name_signs(run: str, words: frozenset[str]) -> int:
-    """By what a run of characters without space, and its words, may tell of a name."""
-    found = CAPITAL if _may_name(run) else 0
-    if not words.isdisjoint(_TITLE_WORDS):
-        found |= TITLE
-    if not words.isdisjoint(_CUE_WORDS):
-        found |= CUE
-    if NAME in run or not words.isdisjoint(known_names().any):
-        found |= KNOWN
-    return found
-
-
-def _may_name(run: str) -> bool:
+def name_signs(run: str) -> int:
+    """Whether a run of characters without space holds a capital that may name, or `NAME`."""
+    found = KNOWN if NAME in run else 0
+    capitals = [] if run.islower() else _CAPITAL.findall(run)
     # A capital before a point may be an initial, and one beside a digit may stand alone later,
     # since the digit is masked first.
-    capitals = [] if run.islower() else _CAPITAL.findall(run)
-    return bool(capitals) and (
-        _POINTED.search(run) is not None
-        or any(map(str.isdigit, run))
-        or not all(map(_is_harmless, capitals))
-    )
+    if capitals and (
+        _POINTED.search(run) or any(map(str.isdigit, run)) or not all(map(_is_harmless, capitals))
+    ):
+        found |= CAPITAL
+    return found
 
 
 def name_edits(text: str, signs: int) -> list[Edit]:
@@ -172,8 +162,8 @@ def person_spans(text: str) -> list[tuple[int, int]]:
     """Names of people in a text as it came: after a cue or a title, with the given name first."""
     low = text.replace("İ", "I").lower()
     words = word_set(low)
-    spans = [] if words.isdisjoint(_CUE_WORDS) else _introduced(text, low)
-    if not words.isdisjoint(_TITLE_WORDS):
+    spans = [] if words.isdisjoint(CUE_WORDS) else _introduced(text, low)
+    if not words.isdisjoint(TITLE_WORDS):
         for title in matches(_TITLE, text, low, _TITLE_STARTS):
             if full := _FULL_NAME.match(text, title.end()):
                 spans.append((full.start(), full.end(), NAME))

@@ -114,8 +114,7 @@ def _characters(work: Rewriter) -> None:
         work.text = work.text.translate(_SAME_LENGTH)
     if not _OTHER.search(work.text):
         return
-    if not work.text.isprintable():
-        work.sub(_DROP, "")
+    work.sub(_DROP, "")
     if work.text.isascii():
         return
     work.sub(_EXPAND, lambda m: _LONGER[m[0]])

@@ -1,7 +1,7 @@
 """What a run of characters without space can show: one bit each, so that signs add up with ``|``.
 
-Each step of the reading says for a run which of its signs it bears (a function ``…_signs`` in
-its module), and looks at a text only if the sign is there. A sign may be there without cause, which
+Each step of the reading tells by which words and which runs (a function ``…_signs`` in its
+module) a text bears its signs, and looks at a text only if they are there. A sign may be there without cause, which
 costs time; where there is cause it must be there.
 """
 
