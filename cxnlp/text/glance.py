@@ -13,9 +13,9 @@ from cxnlp.text.furniture import CLOSING_WORDS, QUOTED_WORDS, furniture_signs
 from cxnlp.text.language import telling_words
 from cxnlp.text.lexicon import known_names, word_set
 from cxnlp.text.mask import mask_signs
-from cxnlp.text.names import CUE_WORDS, TITLE_WORDS, name_signs
+from cxnlp.text.names import CUE_WORDS, HINT_WORDS, TITLE_WORDS, name_signs
 from cxnlp.text.normalise import character_signs
-from cxnlp.text.signs import CLOSING, CUE, DUTCH, FOREIGN, KNOWN, QUOTED, TITLE
+from cxnlp.text.signs import CLOSING, CUE, DUTCH, FOREIGN, HINT, KNOWN, QUOTED, TITLE
 
 _MOST = 200_000  # runs to remember; then the memory starts anew
 _LONGEST = 40  # a longer run is hardly seen twice
@@ -31,6 +31,7 @@ def _signs_of_words() -> dict[str, int]:
         (CLOSING_WORDS, CLOSING),
         (TITLE_WORDS, TITLE),
         (CUE_WORDS, CUE),
+        (HINT_WORDS, HINT),
         (known_names().any, KNOWN),
         (dutch, DUTCH),
         (foreign, FOREIGN),

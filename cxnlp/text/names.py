@@ -14,7 +14,7 @@ from functools import lru_cache
 from cxnlp.text.lexicon import dutch_words, is_dutch_word, known_names, language_words, word_set
 from cxnlp.text.offsets import Edit
 from cxnlp.text.places import matches
-from cxnlp.text.signs import CAPITAL, CUE, KNOWN, TITLE
+from cxnlp.text.signs import CAPITAL, CUE, HINT, KNOWN, TITLE
 
 NAME = "_naam_"
 ADDRESS = "_adres_"
@@ -25,7 +25,7 @@ _CAPITAL = re.compile(
     r"(?= ?(?:(?:van|de|der|den|ter|ten|'t) ){0,2}[A-ZÀ-Þ][a-zà-ÿ])"
     r"|[^\W_]*(?:['’&.-][^\W_]+)*)"
 )
-_POINTED = re.compile(r"[A-Z]\.")
+_TOUCHED = re.compile(r"[A-Z]\.|[\d'’-]")
 _WORD = re.compile(r"[^\W\d_]+(?:['’.-][^\W\d_]+)*")
 # What may stand between the capitals of one name: «Jan van der Berg», «Jansen & Zonen».
 _LINK = re.compile(
@@ -82,11 +82,7 @@ CUE_WORDS = frozenset(
     [
         "naam",
         "heet",
-        "ben",
         "spreekt",
-        "gesproken",
-        "contact",
-        "gebeld",
         "genaamd",
         "groet",
         "groeten",
@@ -97,6 +93,8 @@ CUE_WORDS = frozenset(
         "t",
     ]
 )
+HINT_WORDS = frozenset(["ben", "gesproken", "contact", "gebeld"])
+"""What introduces a name if a capital follows: «ik ben», «gebeld met»."""
 TITLE_WORDS = frozenset(
     [
         "dhr",
@@ -130,11 +128,9 @@ def name_signs(run: str) -> int:
     """Whether a run of characters without space holds a capital that may name, or `NAME`."""
     found = KNOWN if NAME in run else 0
     capitals = [] if run.islower() else _CAPITAL.findall(run)
-    # A capital before a point may be an initial, and one beside a digit may stand alone later,
-    # since the digit is masked first.
-    if capitals and (
-        _POINTED.search(run) or any(map(str.isdigit, run)) or not all(map(_is_harmless, capitals))
-    ):
+    # A capital before a point may be an initial, and what touches a digit, a hyphen or a quote
+    # may be another word when the whole text is read.
+    if capitals and (_TOUCHED.search(run) or not all(map(_is_harmless, capitals))):
         found |= CAPITAL
     return found
 
@@ -148,7 +144,7 @@ def name_edits(text: str, signs: int) -> list[Edit]:
     spans = []
     if signs & (CAPITAL | TITLE):
         spans = _capitalised(text, low, titled=bool(signs & TITLE))
-    if signs & CUE:
+    if signs & CUE or (signs & HINT and signs & CAPITAL):
         spans += _introduced(text, low)
     if NAME in text:  # a company's web address, already masked: joins «Jan van bol.com»
         spans += [(m.start(), m.end(), NAME) for m in re.finditer(NAME, text)]
@@ -162,7 +158,7 @@ def person_spans(text: str) -> list[tuple[int, int]]:
     """Names of people in a text as it came: after a cue or a title, with the given name first."""
     low = text.replace("İ", "I").lower()
     words = word_set(low)
-    spans = [] if words.isdisjoint(CUE_WORDS) else _introduced(text, low)
+    spans = [] if words.isdisjoint(CUE_WORDS | HINT_WORDS) else _introduced(text, low)
     if not words.isdisjoint(TITLE_WORDS):
         for title in matches(_TITLE, text, low, _TITLE_STARTS):
             if full := _FULL_NAME.match(text, title.end()):

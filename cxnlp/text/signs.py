@@ -23,11 +23,13 @@ TITLE = 1 << 6
 """«mevrouw», «dhr.»: what comes before a name."""
 CUE = 1 << 7
 """«naam», «heet», «groetjes»: what may introduce a name."""
-KNOWN = 1 << 8
+HINT = 1 << 8
+"""«ben», «gebeld»: what may introduce a name with a capital."""
+KNOWN = 1 << 9
 """A name that is known in any spelling, or the placeholder of one."""
 NAMES = CAPITAL | TITLE | CUE | KNOWN | WEB
 """Anything by which there may be a name."""
-DUTCH = 1 << 9
+DUTCH = 1 << 10
 """A word that Dutch alone has."""
-FOREIGN = 1 << 10
+FOREIGN = 1 << 11
 """A word of another language that Dutch has not."""

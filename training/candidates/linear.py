@@ -47,6 +47,12 @@ class Linear:
         return np.asarray(features @ self.weights + self.bias, dtype=np.float32)
 
 
+_STEPS = 60
+"""Steps of the solver for emotion, a cap. Going on to its optimum takes three times as long and
+learns the training messages by heart: 144 steps gave an accuracy of .742 on dev and .668 on the
+real messages, 60 gave .738 and .684 (words alone, n=1,699 and 304)."""
+
+
 def fit_linear(
     features: Any,
     truth: Truth,
@@ -122,7 +128,7 @@ def fit_linear(
         return Linear(weights, bias)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "not converged" at the cap, which is meant as a cap
-        model = LogisticRegression(C=c_emotion, max_iter=200).fit(stacked, target, share)
+        model = LogisticRegression(C=c_emotion, max_iter=_STEPS).fit(stacked, target, share)
     seen = n_causes + model.classes_
     if len(model.classes_) == 2:  # the solver gives one row for two classes
         weights[:, seen] = np.stack([-model.coef_[0] / 2, model.coef_[0] / 2], axis=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -67,9 +68,10 @@ def fit_block(
 
 def _floor(block: WordGrams, texts: Sequence[str], share: float) -> tuple[float, float]:
     words, letters = [], []
+    rows_of = cache(block.word_rows)
     for text in texts:
         types, pairs = features_of(text, block.gap)
-        rows = np.array([r for w in types for r in block.word_rows(w)] + block.rows(pairs), int)
+        rows = np.array([r for w in types for r in rows_of(w)] + block.rows(pairs), int)
         squares, chars = block.idf[rows] ** 2, block.is_char[rows]
         words.append(squares[~chars].sum())
         letters.append(squares[chars].sum())

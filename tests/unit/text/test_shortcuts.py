@@ -18,7 +18,7 @@ PIECES = [
     "ik ben gebeld met Piet", "u spreekt met", "t.a.v.", "2 keer", "12 maart", "59 eURO", "3 uur", "24/7",
     "x9 dagen", "12 ct", "1 u", "ziggo", "kpn.nl", "o'ziggo", "ziggo-box", "kpn", "é", "'s", "e-mail", "\n", "\n\n",
     "  ", ".", ",", "neeee", "!!!!", "...", "&amp;", "H&M", "<br>", "`ja`", "\u2019s", "\u00a0", "😀", "e\u0301", "ﬁ", "Kerkstraat 2",
-    "J.", "A.B. ", "Jan", "JAN", "NIET", "Boos", "B2B", "X4Hallo", "_naam_", "mail@a.nl", "@ziggo", "https://x.y", "the", "und",
+    "J.", "A.B. ", "ik ben", "gebeld met", "J-", "Boos'", "Jan-", "Jan", "JAN", "NIET", "Boos", "B2B", "X4Hallo", "_naam_", "mail@a.nl", "@ziggo", "https://x.y", "the", "und",
     "Verstuurd vanaf mijn telefoon", "Van :", "de :", "(030) 1234567", "€ 12,50", "1234 AB", "12.30 uur", "112", "dhr. X", "Op ma schreef Jan:", "> ja", "Van: a", "-- ", "Verzonden vanaf mijn iPhone", "die", "is", "the",
 ]  # fmt: skip
 TEXT = st.lists(st.sampled_from(PIECES) | st.text(max_size=5), max_size=10).flatmap(
