@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cxnlp.labels import CAUSES, EMOTIONS
     from cxnlp.types import Evidence, Prediction
 
-__version__ = "0.3.0"
+__version__ = "0.3.1"
 __all__ = [
     "CAUSES",
     "EMOTIONS",
