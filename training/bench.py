@@ -266,7 +266,11 @@ def _needed(file: Path, name: str) -> bool:
     """Whether a file of the shipped model is part of what answers in this mode."""
     if file.suffix == ".md" or file.name == "report.json":
         return False
-    return _SHIPPED[name] != "fast" or file.name in ("fast.json", "fast.safetensors", "manifest.json")
+    return _SHIPPED[name] != "fast" or file.name in (
+        "fast.json",
+        "fast.safetensors",
+        "manifest.json",
+    )
 
 
 def _megabytes() -> float:

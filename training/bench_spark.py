@@ -192,7 +192,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             what = f"{timing.rows:,} rows" if timing.rows else "start"
             print(f"{timing.way}, {what}: {timing.seconds:.1f} s", file=sys.stderr, flush=True)
     text = (
-        f"Parquet in, Parquet out, two cores, one run, {_model(options.model).version}, {options.model}. «To start» is a "
+        f"Parquet in, Parquet out, two cores, one run, {_model(options.model).version}. «To start» is a "
         f"first run of {_WARM} rows. Written by `python -m training.bench_spark`.\n\n{figures(timings)}"
     )
     print(text)

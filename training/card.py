@@ -94,7 +94,7 @@ def model_card(report: Figures, taxonomy: Taxonomy) -> str:
         "### Calibration",
         _calibration(test),
         "### Contrast pairs",
-        _contrast(report["candidates"]),
+        _contrast(report["candidates"], best),
         "### Slices",
         r.slices_table(test),
         "### Risk against coverage",
@@ -228,12 +228,14 @@ def _calibration(test: Figures) -> str:
     )
 
 
-def _contrast(candidates: Sequence[Figures]) -> str:
+def _contrast(candidates: Sequence[Figures], best: Figures) -> str:
     if not any(c.get("contrast") for c in candidates):
         return "Not measured in this run."
     return (
         "Two messages that differ in a few words and are labelled differently (negated, solved, "
-        "asked, persuaded …); these pairs were not trained on.\n\n" + r.contrast_table(candidates)
+        "asked, persuaded …); these pairs were not trained on.\n\n"
+        + r.contrast_table(candidates)
+        + f"\n\nThis model, by kind of pair:\n\n{r.contrast_kinds_table(best)}"
     )
 
 
@@ -303,7 +305,8 @@ def readme_blocks(report: Figures) -> dict[str, str]:
         "causes": f"Test split, n={best['test']['n']:,}; written by `make run`.\n\n"
         + r.causes_table(best["test"]),
         "emotions": r.emotions_table(best["test"]),
-        "contrast": r.contrast_table(report["candidates"]),
+        "contrast": f"{r.contrast_table(report['candidates'])}\n\nThe shipped model, by kind of "
+        f"pair:\n\n{r.contrast_kinds_table(best)}",
     }
 
 

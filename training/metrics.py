@@ -265,13 +265,14 @@ def contrast(
     scored: tuple[Scored, Scored],
     rule: Rule,
     taxonomy: Taxonomy,
+    kinds: Sequence[str] = (),
 ) -> dict[str, Any]:
     """How often a model tells the two sides of contrast pairs apart (Gardner et al. 2020).
 
     ``ordered`` is the share of differing causes that score higher on the side that has them,
     ``causes_right`` the share of pairs with differing causes where both sides get theirs on the
     causes that differ, ``emotion_right`` that of pairs with differing emotions where both
-    sides get theirs.
+    sides get theirs. ``kinds`` (one a pair) gives ``causes_right`` also by kind.
     """
     sides = [Truth.of(a, taxonomy), Truth.of(b, taxonomy)]
     given = [decided(rule, s) for s in scored]
@@ -280,17 +281,22 @@ def contrast(
     lacks = np.where(sides[0].causes == 1, scored[1].causes, scored[0].causes)
     right = [(given[k][0] == sides[k].causes) | ~differ for k in (0, 1)]
     pairs = differ.any(axis=1)
+    both = (right[0] & right[1]).all(axis=1)
+    kind = np.array(kinds or [""] * len(a))
     other = sides[0].emotion != sides[1].emotion
     emotion = [given[k][1] == sides[k].emotion for k in (0, 1)]
     return {
         "n": len(a),
         "ordered": _number((has > lacks)[differ].mean()) if differ.any() else None,
         "causes_n": int(pairs.sum()),
-        "causes_right": _number((right[0] & right[1]).all(axis=1)[pairs].mean())
-        if pairs.any()
-        else None,
+        "causes_right": _number(both[pairs].mean()) if pairs.any() else None,
         "emotion_n": int(other.sum()),
         "emotion_right": _number((emotion[0] & emotion[1])[other].mean()) if other.any() else None,
+        "kinds": {
+            name: {"n": int(of.sum()), "causes_right": _number(both[of].mean())}
+            for name in sorted(set(kinds))
+            if (of := pairs & (kind == name)).any()
+        },
     }
 
 

@@ -105,6 +105,15 @@ def contrast_table(candidates: Sequence[Figures]) -> str:
     )
 
 
+def contrast_kinds_table(candidate: Figures) -> str:
+    """On how many held-out contrast pairs of each kind a candidate is right on both sides."""
+    kinds = (candidate.get("contrast") or {}).get("kinds", {})
+    return table(
+        ["kind of pair", "n", "both sides right on the cause"],
+        [[kind, str(f["n"]), short(f["causes_right"])] for kind, f in kinds.items()],
+    )
+
+
 def causes_table(figures: Figures) -> str:
     """Per cause: n, precision, recall, F1 with its interval, AP, calibration error, threshold."""
     return _labels_table("cause", figures["causes"], ["threshold"])
@@ -258,6 +267,7 @@ def to_markdown(report: Figures, taxonomy: Taxonomy) -> str:
         confusion_table(test),
         "## Contrast pairs held out",
         contrast_table(report["candidates"]),
+        contrast_kinds_table(best),
         "## Slices",
         slices_table(test),
         "## Risk against coverage",

@@ -167,7 +167,11 @@ def describe(one: Trained, parts: dict[str, list[Record]], corpus: Corpus) -> di
         return one.score([r.text for r in records])
 
     return {
-        "contrast": contrast(a, b, (score(a), score(b)), one.rule, taxonomy) if pairs else None,
+        "contrast": contrast(
+            a, b, (score(a), score(b)), one.rule, taxonomy, [pair.kind for pair in pairs]
+        )
+        if pairs
+        else None,
         "name": one.config.name,
         "kind": one.config.kind,
         "title": one.config.title,

@@ -68,7 +68,6 @@ def tune_encoder(
     from training.encoder.finetune import bottom_states, encode
     from training.encoder.network import Encoder as Network
 
-    start = time.perf_counter()
     small = add_placeholders(prune(base, [*texts, *words]))
     columns = len(taxonomy.causes) + len(taxonomy.emotions) + 1
     fold = fold_of(groups, FOLDS)
@@ -84,6 +83,7 @@ def tune_encoder(
         fresh = folder / "bottom.part.npy"
         np.save(fresh, bottom_states(model, ids, settings.frozen, progress).states)
         fresh.replace(kept)
+    clock = _Clock(folder / "seconds.txt")
     calls = (
         delayed(_one)(small, truth, settings, folder, lengths, fold, f, taxonomy) for f in parts
     )
@@ -93,6 +93,8 @@ def tune_encoder(
         Parallel(n_jobs=jobs, return_as="generator_unordered")(calls), 1
     ):
         progress("whole training split" if f < 0 else f"fold {f + 1}", finished, FOLDS + 1)
+        if not done:
+            clock.keep()
         if f < 0:
             graph = whole
         else:
@@ -116,10 +118,25 @@ def tune_encoder(
             "messages": len(texts),
             "vocabulary": len(small.tensors["emb.word"]),
             "parameters": int(_parameters(small, settings)),
-            "seconds": round(time.perf_counter() - start),
+            "seconds": round(clock.seconds),
             **(facts or {}),
         },
     )
+
+
+class _Clock:
+    """Seconds of fine-tuning, those of runs that were cut off included."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._start = time.perf_counter()
+        self._before = float(path.read_text()) if path.is_file() else 0.0
+        self.seconds = self._before
+
+    def keep(self) -> None:
+        """Count up to now, and write it down."""
+        self.seconds = self._before + time.perf_counter() - self._start
+        self._path.write_text(str(self.seconds))
 
 
 def _one(

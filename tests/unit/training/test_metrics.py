@@ -159,13 +159,14 @@ def test_contrast_counts_pairs_whose_sides_are_told_apart() -> None:
     thanks = Record("b", "Keurig gekomen", (), "gratitude")
     sides = ([complaint, thanks], [thanks, complaint])
     right = (perfect(sides[0]), perfect(sides[1]))
-    assert contrast(*sides, right, RULE, DEFAULT) == {
+    assert contrast(*sides, right, RULE, DEFAULT, ["solved", "irony"]) == {
         "n": 2,
         "ordered": 1.0,
         "causes_n": 2,
         "causes_right": 1.0,
         "emotion_n": 2,
         "emotion_right": 1.0,
+        "kinds": {kind: {"n": 1, "causes_right": 1.0} for kind in ("irony", "solved")},
     }
     blind = contrast(*sides, (right[0], right[0]), RULE, DEFAULT)
     assert (blind["ordered"], blind["causes_right"], blind["emotion_right"]) == (0.0, 0.0, 0.0)
