@@ -24,6 +24,7 @@ from cxnlp.features.wordgrams import (
 )
 
 _CACHE_RUNS = 100_000
+_CACHE_CHARS = 50  # a run on average, at most
 _PART_CHARS = 150_000
 _PART_TEXTS = 10_000
 """Size of what is summed at a time, so that memory stays bounded."""
@@ -89,9 +90,13 @@ class LinearScorer:
         return WordMemory(self._of_words, 2 * (len(self.bias) + 1))
 
     def _memory(self) -> WordMemory:
-        if max(len(self._words), len(self._words.words)) > _CACHE_RUNS:
-            self._words = self._new_memory()
-        return self._words
+        memory = self._words
+        if (
+            max(len(memory), len(memory.words)) > _CACHE_RUNS
+            or memory.chars > _CACHE_RUNS * _CACHE_CHARS
+        ):
+            memory = self._words = self._new_memory()
+        return memory
 
     def _of_words(self, words: Sequence[str]) -> FloatArray:
         """Sums for n words, shape (n, 2 (K + 1)): words' part and squared length, letters' part."""

@@ -8,8 +8,8 @@ which the peers do not do; its thresholds are the shipped ones. It is measured w
 alone (``mode="fast"``) and as a cascade (``mode="auto"``). `predict` gives whole answers, with
 emotion, decision and reasons; `predict_proba` gives what the peers give, scores of the causes.
 
-Throughput is measured three times over the same messages: the first pass meets words that the
-process has not met before, the best pass is that of a process that goes on for hours.
+Throughput is measured on messages that the process has not met before, and then three times over
+all of them, where it has met every word: a process that goes on for hours is near the latter.
 """
 
 from __future__ import annotations
@@ -222,13 +222,17 @@ def measure(name: str, folder: Path, corpus: Corpus) -> dict[str, Any]:
     score([texts[0]])
     load = time.perf_counter() - start
     memory = _megabytes() - before
-    for text in texts[:50]:
-        score([text])
+    for record in corpus.part("dev")[:50]:
+        score([record.text])
     single = []
     for text in texts[:_SINGLE]:
         start = time.perf_counter()
         score([text])
         single.append(time.perf_counter() - start)
+    # The rest of the messages is new to the process, whatever it remembers of words.
+    start = time.perf_counter()
+    score(texts[_SINGLE:])
+    first = (len(texts) - _SINGLE) / (time.perf_counter() - start)
     rates = []
     for _ in range(_REPEATS):
         start = time.perf_counter()
@@ -254,7 +258,7 @@ def measure(name: str, folder: Path, corpus: Corpus) -> dict[str, Any]:
         "f1": float(f1(truth, (scores >= np.array(thresholds)).astype(int)).mean()),
         "p50_ms": float(np.percentile(single, 50) * 1000),
         "p95_ms": float(np.percentile(single, 95) * 1000),
-        "first_per_second": float(rates[0]),
+        "first_per_second": first,
         "per_second": float(max(rates)),
         "load_s": load,
         "memory_mb": memory,
@@ -289,7 +293,7 @@ def bench_table(rows: Sequence[dict[str, Any]]) -> str:
             "p50, one message",
             "p95",
             "messages a second, best pass",
-            "first pass",
+            "first met",
             "to load",
             "memory",
             "size",

@@ -78,6 +78,8 @@ class WordMemory(dict[str, int]):
         The known words, by number.
     caps
         Number of the word that stands for shouting.
+    chars
+        Characters of the known runs.
     """
 
     def __init__(self, sums: Callable[[Sequence[str]], FloatArray], width: int) -> None:
@@ -86,6 +88,7 @@ class WordMemory(dict[str, int]):
         self._lock = Lock()
         self._number: dict[str, int] = {}
         self.words: list[str] = []
+        self.chars = 0
         # Per run: where its words begin among those of all runs, how many, if one is shouted.
         self._runs = _Table((3,), np.int64)
         self._words_of_runs = _Table((), np.int64)
@@ -101,15 +104,19 @@ class WordMemory(dict[str, int]):
         with self._lock:
             if run in self:
                 return self[run]
+            # In an order in which a call that is broken off leaves at most a row too many.
             words = [self._number_of(token.lower()) for token in tokens]
+            number = self._runs.filled + len(self._new)
             self._new.append((words, not run.islower() and any(map(is_shouted, tokens))))
-            number = self[run] = len(self)
+            self[run] = number
+            self.chars += len(run)
         return number
 
     def _number_of(self, word: str) -> int:
-        number = self._number.setdefault(word, len(self.words))
-        if number == len(self.words):
+        number = self._number.get(word)
+        if number is None:
             self.words.append(word)
+            number = self._number[word] = len(self.words) - 1
         return number
 
     def _of_runs(self) -> tuple[IntArray, IntArray]:
@@ -119,9 +126,8 @@ class WordMemory(dict[str, int]):
                 size = np.array([len(words) for words, _ in self._new])
                 begin = self._words_of_runs.filled + np.cumsum(size) - size
                 shouted = [shouted for _, shouted in self._new]
-                self._words_of_runs.add(
-                    np.array([n for words, _ in self._new for n in words], dtype=np.int64)
-                )
+                numbers = [number for words, _ in self._new for number in words]
+                self._words_of_runs.add(np.array(numbers, dtype=np.int64))
                 self._runs.add(np.stack([begin, size, shouted], axis=1))
                 self._new = []
             return self._runs.rows, self._words_of_runs.rows
@@ -131,8 +137,11 @@ class WordMemory(dict[str, int]):
         with self._lock:
             new = self.words[self._table.filled :]
             if new:
-                self._hash.add(np.array([_hashes(word) for word in new], dtype=np.int64))
-                self._table.add(self._sums(new))
+                hashes = np.array([_hashes(word) for word in new], dtype=np.int64)
+                sums = self._sums(new)
+                self._hash.filled = self._table.filled
+                self._hash.add(hashes)
+                self._table.add(sums)
             return self._table.rows, self._hash.rows
 
     def read(self, texts: Sequence[str]) -> Reading:
@@ -150,6 +159,7 @@ class WordMemory(dict[str, int]):
         distinct, distinct_text = words.take(at), owner.take(at)
         if shouted.any():
             loud = np.unique(text[shouted.astype(bool)])
+            loud = np.setdiff1d(loud, distinct_text[distinct == self.caps])  # it wrote that word
             ends = np.searchsorted(distinct_text, loud, side="right")
             distinct = np.insert(distinct, ends, self.caps)
             distinct_text = np.insert(distinct_text, ends, loud)

@@ -23,18 +23,13 @@ QUOTED_WORDS = frozenset(
         "sent",
         "outlook",
         "disclaimer",
-        "vertrouwelijk",
-        "confidential",
-        "uitsluitend",
-        "bestemd",
-        "rechten",
-        "milieu",
-        "environment",
-        "intended",
-        "printing",
     ]
 )
-_QUOTED_STARTS = (">", "--", "__", ":", "de:")
+_QUOTED_STARTS = (">", "-", "_", ":", "de:")
+_QUOTED_PARTS = re.compile(
+    "van:|from:|vertrouwelijk|uitsluitend|bestemd|rechten|confidential|intended|milieu|printing|"
+    "environment"
+)
 CLOSING_WORDS = frozenset(
     [
         "groet",
@@ -116,10 +111,9 @@ _SIGNATURE_LINES = 10
 
 
 def furniture_signs(run: str) -> int:
-    """Whether a run of characters without space may begin a line of quoted mail."""
+    """Whether a run of characters without space may begin or show quoted mail."""
     low = run.lower()
-    begins = low.startswith(_QUOTED_STARTS) or "van:" in low or "from:" in low
-    return QUOTED if begins else 0
+    return QUOTED if low.startswith(_QUOTED_STARTS) or _QUOTED_PARTS.search(low) else 0
 
 
 def drop_furniture(work: Rewriter, signs: int) -> None:

@@ -15,7 +15,7 @@ from cxnlp.text.lexicon import known_names, word_set
 from cxnlp.text.mask import mask_signs
 from cxnlp.text.names import CUE_WORDS, HINT_WORDS, TITLE_WORDS, name_signs
 from cxnlp.text.normalise import character_signs
-from cxnlp.text.signs import CLOSING, CUE, DUTCH, FOREIGN, HINT, KNOWN, QUOTED, TITLE
+from cxnlp.text.signs import CLOSING, CUE, DUTCH, FOREIGN, HINT, KNOWN, QUOTED, TITLE, WEB
 
 _MOST = 200_000  # runs to remember; then the memory starts anew
 _LONGEST = 40  # a longer run is hardly seen twice
@@ -30,6 +30,7 @@ def _signs_of_words() -> dict[str, int]:
         (QUOTED_WORDS, QUOTED),
         (CLOSING_WORDS, CLOSING),
         (TITLE_WORDS, TITLE),
+        (("www",), WEB),
         (CUE_WORDS, CUE),
         (HINT_WORDS, HINT),
         (known_names().any, KNOWN),
@@ -42,11 +43,12 @@ def _signs_of_words() -> dict[str, int]:
 
 
 def _signs_of_run(run: str) -> int:
-    table, characters = _signs_of_words(), character_signs(run)
+    table = _signs_of_words()
+    found = character_signs(run) | furniture_signs(run)
     word = run.rstrip(_MARKS)
     if word.isascii() and word.isalpha() and word.islower():
-        return characters | table.get(word, 0)
-    found = characters | furniture_signs(run) | mask_signs(run) | name_signs(run)
+        return found | table.get(word, 0)
+    found |= mask_signs(run) | name_signs(run)
     for word in word_set(run):
         found |= table.get(word, 0)
     if "-" in run or "'" in run:

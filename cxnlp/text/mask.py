@@ -28,7 +28,7 @@ PLACEHOLDERS: tuple[str, ...] = (
 )  # fmt: skip
 """Every placeholder: a word of ASCII letters between underscores, which tokenizers keep whole."""
 
-_WEB_CUE = re.compile(r"[@:.](?:(?<=@)|(?<=:)//|(?<=www\.)|(?<=\.)(?:nl|be|com|eu|org))")
+_WEB_CUE = re.compile(r"[@:.](?:(?<=@)|(?<=:)//|(?<=www\.)|(?<=\.)(?:nl|be|com|eu|org))", re.I)
 _WEB = re.compile(
     r"(?P<u>\b(?:https?://|www\.)[^\s<>\"]+)"
     r"|(?P<m>(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4})"
@@ -80,7 +80,7 @@ _START = re.compile(r"[\d€$£+(]")
 # A small number at the end of a clause, or before a word that is no month, amount or time: most
 # numbers are such.
 _SMALL = re.compile(
-    r"(?<![\w-])(?!112)\d{1,3}"
+    r"(?<![\w-])(?!112|0\d)\d{1,3}"
     r"(?= (?!jan|feb|ma|mr|ap|me|ju|au|se|ok|no|de|eu|ce|ct|uu|[uh]\b)[a-z]|[.,;!?)]+[ \n]|[.,;!?)]*\Z)",
     re.I,
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from cxnlp.text.lexicon import dutch_words, is_dutch_word, known_names, language_words, word_set
 from cxnlp.text.offsets import Edit
@@ -25,7 +25,7 @@ _CAPITAL = re.compile(
     r"(?= ?(?:(?:van|de|der|den|ter|ten|'t) ){0,2}[A-ZÀ-Þ][a-zà-ÿ])"
     r"|[^\W_]*(?:['’&.-][^\W_]+)*)"
 )
-_TOUCHED = re.compile(r"[A-Z]\.|[\d'’-]")
+_TOUCHED = re.compile(r"[A-Z]\.|[\d'’_-]")
 _WORD = re.compile(r"[^\W\d_]+(?:['’.-][^\W\d_]+)*")
 # What may stand between the capitals of one name: «Jan van der Berg», «Jansen & Zonen».
 _LINK = re.compile(
@@ -89,8 +89,7 @@ CUE_WORDS = frozenset(
         "groetjes",
         "mvg",
         "hoogachtend",
-        "t.a.v",
-        "t",
+        "t",  # «t.a.v.»
     ]
 )
 HINT_WORDS = frozenset(["ben", "gesproken", "contact", "gebeld"])
@@ -126,13 +125,21 @@ _ENDERS = frozenset(".!?:;\n\"'()[]*•>|/-")
 
 def name_signs(run: str) -> int:
     """Whether a run of characters without space holds a capital that may name, or `NAME`."""
-    found = KNOWN if NAME in run else 0
+    low = run.lower()
+    known = NAME in run or ("." in run and any(name in low for name in _dotted_names()))
+    found = KNOWN if known else 0
     capitals = [] if run.islower() else _CAPITAL.findall(run)
-    # A capital before a point may be an initial, and what touches a digit, a hyphen or a quote
-    # may be another word when the whole text is read.
+    # A capital before a point may be an initial, and what touches a digit or a sign may be
+    # another word when the whole text is read.
     if capitals and (_TOUCHED.search(run) or not all(map(_is_harmless, capitals))):
         found |= CAPITAL
     return found
+
+
+@cache
+def _dotted_names() -> tuple[str, ...]:
+    """Known names that no word is: «bol.com»."""
+    return tuple(name for name in sorted(known_names().any) if "." in name)
 
 
 def name_edits(text: str, signs: int) -> list[Edit]:

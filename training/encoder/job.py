@@ -75,6 +75,7 @@ def tune_encoder(
     folder.mkdir(parents=True, exist_ok=True)
     ids = encode(small, texts, settings.max_tokens)
     lengths = np.array([len(row) for row in ids], dtype=np.int64)
+    clock = _Clock(folder / "seconds.txt")
     kept = folder / "bottom.npy"
     parts = (-1, *range(FOLDS))
     done = all((folder / f"fold-{f}.npy").is_file() for f in parts)
@@ -83,7 +84,6 @@ def tune_encoder(
         fresh = folder / "bottom.part.npy"
         np.save(fresh, bottom_states(model, ids, settings.frozen, progress).states)
         fresh.replace(kept)
-    clock = _Clock(folder / "seconds.txt")
     calls = (
         delayed(_one)(small, truth, settings, folder, lengths, fold, f, taxonomy) for f in parts
     )
@@ -125,18 +125,23 @@ def tune_encoder(
 
 
 class _Clock:
-    """Seconds of fine-tuning, those of runs that were cut off included."""
+    """Seconds of fine-tuning; of a run that was cut off, up to the last fold that it finished."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._start = time.perf_counter()
-        self._before = float(path.read_text()) if path.is_file() else 0.0
+        try:
+            self._before = float(path.read_text())
+        except (OSError, ValueError):
+            self._before = 0.0
         self.seconds = self._before
 
     def keep(self) -> None:
         """Count up to now, and write it down."""
         self.seconds = self._before + time.perf_counter() - self._start
-        self._path.write_text(str(self.seconds))
+        fresh = self._path.with_suffix(".part")
+        fresh.write_text(str(self.seconds))
+        fresh.replace(self._path)
 
 
 def _one(

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from zlib import crc32
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,7 +23,7 @@ from cxnlp.features.wordgrams import (
 )
 
 MESSY = st.lists(
-    st.sampled_from(["NIET!!", "Niet,", "(bank)", "e-mail", "_bedrag_", "'s", "ΑΣ", "\x1c", "İK", "x" * 80])
+    st.sampled_from(["NIET!!", "Niet,", "_caps_", "(bank)", "e-mail", "_bedrag_", "'s", "ΑΣ", "\x1c", "İK", "x" * 80])
     | st.text(max_size=6)
 ).map(" ".join)  # fmt: skip
 
@@ -101,3 +102,22 @@ def test_hashes_of_many_words_are_those_of_each(words: list[str]) -> None:
     assert owner.tolist() == sorted(owner)
     for i, word in enumerate(words):
         assert sorted(keys[owner == i].tolist()) == sorted(word_keys(word, (3, 5)))
+
+
+def test_a_call_that_is_broken_off_leaves_the_memory_right() -> None:
+    broken = []
+
+    def sums(words: list[str]) -> np.ndarray:
+        if not broken:
+            broken.append(words)
+            raise MemoryError
+        return np.array([[len(word)] for word in words], np.float32)
+
+    known = WordMemory(sums, 1)
+    with pytest.raises(MemoryError):
+        known.sums(known.read(["een twee"]).words)
+    numbers = known.read(["drie een zeven"]).words
+    assert known.sums(numbers)[:, 0].tolist() == [4, 3, 5]
+    assert known.pair_keys(numbers[:1], numbers[1:2], np.array([1])).tolist() == [
+        pair_key("drie", "een", 1)
+    ]

@@ -18,7 +18,8 @@ PIECES = [
     "ik ben gebeld met Piet", "u spreekt met", "t.a.v.", "2 keer", "12 maart", "59 eURO", "3 uur", "24/7",
     "x9 dagen", "12 ct", "1 u", "ziggo", "kpn.nl", "o'ziggo", "ziggo-box", "kpn", "é", "'s", "e-mail", "\n", "\n\n",
     "  ", ".", ",", "neeee", "!!!!", "...", "&amp;", "H&M", "<br>", "`ja`", "\u2019s", "\u00a0", "😀", "e\u0301", "ﬁ", "Kerkstraat 2",
-    "J.", "A.B. ", "ik ben", "gebeld met", "J-", "Boos'", "Jan-", "Jan", "JAN", "NIET", "Boos", "B2B", "X4Hallo", "_naam_", "mail@a.nl", "@ziggo", "https://x.y", "the", "und",
+    "www...", "WWW.X.FR", "x.NL", "bol.com-", "Boos_", "\nDit is vertrouwelijke info", "\n- Original message -", "\n_ _ doorgestuurd",
+    "06. 12345678", "J.", "A.B. ", "ik ben", "gebeld met", "J-", "Boos'", "Jan-", "Jan", "JAN", "NIET", "Boos", "B2B", "X4Hallo", "_naam_", "mail@a.nl", "@ziggo", "https://x.y", "the", "und",
     "Verstuurd vanaf mijn telefoon", "Van :", "de :", "(030) 1234567", "€ 12,50", "1234 AB", "12.30 uur", "112", "dhr. X", "Op ma schreef Jan:", "> ja", "Van: a", "-- ", "Verzonden vanaf mijn iPhone", "die", "is", "the",
 ]  # fmt: skip
 TEXT = st.lists(st.sampled_from(PIECES) | st.text(max_size=5), max_size=10).flatmap(
@@ -59,6 +60,7 @@ def test_closings_and_other_furniture(text: str) -> None:
 @many
 @given(TEXT)
 @example("ja 59 eURO")
+@example("bel 06. 12345678")
 def test_small_numbers(text: str) -> None:
     found = mask._number_edits(text)
     with pytest.MonkeyPatch.context() as patch:
