@@ -25,6 +25,7 @@ from cxnlp.features.wordgrams import (
 )
 
 _FIRST = 4096  # rows to begin with; doubled when full
+_FEW = 300  # of fewer values a dictionary tells sooner than arrays do
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2 ** 64 by the golden ratio
 
 
@@ -198,6 +199,9 @@ def first_places(values: IntArray) -> IntArray:
     holds the first value that falls into it. The few values that find another one there are
     sorted out among themselves, so the answer is exact.
     """
+    if len(values) < _FEW:
+        last = range(len(values) - 1, -1, -1)
+        return np.array(sorted(dict(zip(values[::-1].tolist(), last, strict=True)).values()), int)
     place = np.arange(len(values))
     bits = np.uint64(64 - (4 * len(values)).bit_length())
     slot = (values.astype(np.uint64) * _GOLDEN >> bits).astype(np.int64)

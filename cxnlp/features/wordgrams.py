@@ -35,6 +35,7 @@ TOKEN = re.compile(
     r"_[a-z]+_|[^\W_]+(?:['’-][^\W_]+)*|[!?]+|\.{2,}|[^\w\s.,;:'\"()/<>\[\]{}*+=|\\~`^%&#@-]"
 )
 _SHOUTED = re.compile(r"[^\W\d_]{3,}")
+_FEW = 8  # fewer words than these are hashed one by one
 _LETTERS = crc32(b"#")  # the hash of a letter group goes on from here
 CAPS = "_caps_"
 """What stands among the words of a text in which a word is shouted."""
@@ -128,6 +129,8 @@ class WordGrams:
         found = self.keys.take(rows)
         before = np.flatnonzero(found < wanted)
         for _ in range(self._most - 1):  # type: ignore[attr-defined]
+            if not len(before):
+                break
             rows[before] += 1
             found[before] = self.keys.take(rows[before], mode="clip")
             before = before[found[before] < wanted[before]]
@@ -212,6 +215,10 @@ def keys_of_words(
     words: Sequence[str], char_sizes: tuple[int, int]
 ) -> tuple[IntArray, NDArray[np.uint32]]:
     """`word_keys` of n words at once: of each hash the word's place, in order, and the hash."""
+    if len(words) < _FEW:
+        each = [word_keys(word, char_sizes) for word in words]
+        owner = np.repeat(np.arange(len(words)), [len(keys) for keys in each])
+        return owner, np.array(list(chain.from_iterable(each)), dtype=np.uint32)
     plain = [i for i, word in enumerate(words) if word[0].isalnum() and word.isascii()]
     others = sorted(set(range(len(words))).difference(plain))
     keys = [word_keys(words[i], char_sizes) for i in others]

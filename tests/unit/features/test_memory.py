@@ -87,8 +87,11 @@ def test_where_values_stand_first() -> None:
 
 @given(st.lists(st.integers(0, 40) | st.integers(0, 2**62)))
 def test_places_where_values_stand_first(values: list[int]) -> None:
-    found = first_places(np.array(values, dtype=np.int64)).tolist()
-    assert found == [i for i, value in enumerate(values) if value not in values[:i]]
+    expected = [i for i, value in enumerate(values) if value not in values[:i]]
+    for few in (0, 1000):  # by arrays, by a dictionary
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("cxnlp.features.memory._FEW", few)
+            assert first_places(np.array(values, dtype=np.int64)).tolist() == expected
 
 
 @given(
@@ -98,10 +101,13 @@ def test_places_where_values_stand_first(values: list[int]) -> None:
     )
 )
 def test_hashes_of_many_words_are_those_of_each(words: list[str]) -> None:
-    owner, keys = keys_of_words(words, (3, 5))
-    assert owner.tolist() == sorted(owner)
-    for i, word in enumerate(words):
-        assert sorted(keys[owner == i].tolist()) == sorted(word_keys(word, (3, 5)))
+    for few in (0, 1000):  # together, one by one
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("cxnlp.features.wordgrams._FEW", few)
+            owner, keys = keys_of_words(words, (3, 5))
+        assert owner.tolist() == sorted(owner)
+        for i, word in enumerate(words):
+            assert sorted(keys[owner == i].tolist()) == sorted(word_keys(word, (3, 5)))
 
 
 def test_a_call_that_is_broken_off_leaves_the_memory_right() -> None:
