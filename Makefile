@@ -21,7 +21,7 @@ $(READY): pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
 	@touch $@
 
-run: $(READY) ## train the candidates, log them, judge the best, label ten messages (15 minutes)
+run: $(READY) ## train the candidates, log them, judge the best, label ten messages (12 minutes)
 	@$(BIN)/python -m training run
 
 test: $(READY) ## run the tests (a few minutes)

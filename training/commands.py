@@ -67,7 +67,7 @@ def run(options: Namespace) -> int:
     """Train all candidates on the shipped corpus, log, judge, and label sample messages."""
     print(
         "Trains every candidate on the corpus, logs them to MLflow, puts the best through the "
-        "gate and labels ten messages: about fifteen minutes on two cores."
+        "gate and labels ten messages: about twelve minutes on two cores."
     )
     every = all_configs()
     configs = [config for config in every if not config.optional]
