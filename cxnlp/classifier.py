@@ -237,9 +237,8 @@ class Classifier:
     ) -> list[Prediction]:
         scores = self.scores(texts, first=first)
         cause_names, emotion_names = self.classes_, self.emotion_classes_
-        names, thresholds, name, version = (
-            self.taxonomy.dutch_names, self.thresholds, self.name, self.version,
-        )  # fmt: skip
+        names, thresholds = self.taxonomy.dutch_names, self.thresholds
+        name, version = self.name, self.version
         return [
             Prediction(
                 causes=decided.causes,
